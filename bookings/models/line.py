@@ -1,0 +1,82 @@
+"""What a booking is made of."""
+
+from django.db import models
+
+from bookings.models.booking import Booking
+from bookings.models.customer import Participant
+from config.kit.transitions import Transitions
+from config.tenants.models import Organization, TenantModel
+from scheduling.models import Reservation, Session
+
+
+class Line(TenantModel):
+    """One reservation in a booking; can be cancelled alone; attendance is the line's."""
+
+    class Status(models.TextChoices):
+        LIVE = "live"
+        CANCELLED = "cancelled"
+
+    class Attendance(models.TextChoices):
+        EXPECTED = "expected"
+        ARRIVED = "arrived"
+        COMPLETED = "completed"
+        NO_SHOW = "no_show"
+
+    TRANSITIONS = Transitions(
+        initial=frozenset({Status.LIVE}),
+        moves={Status.LIVE: frozenset({Status.CANCELLED})},
+    )
+    ATTENDANCE_TRANSITIONS = Transitions(
+        initial=frozenset({Attendance.EXPECTED}),
+        moves={
+            Attendance.EXPECTED: frozenset({Attendance.ARRIVED, Attendance.COMPLETED, Attendance.NO_SHOW}),
+            Attendance.ARRIVED: frozenset({Attendance.EXPECTED, Attendance.COMPLETED}),
+            # Corrections, each with a reason in its fact.
+            Attendance.COMPLETED: frozenset({Attendance.NO_SHOW, Attendance.ARRIVED}),
+            Attendance.NO_SHOW: frozenset({Attendance.COMPLETED, Attendance.ARRIVED}),
+        },
+    )
+
+    organization = models.ForeignKey(
+        Organization, on_delete=models.PROTECT, related_name="+", db_index=False, db_constraint=False
+    )
+    booking = models.ForeignKey(Booking, on_delete=models.PROTECT, related_name="lines", db_constraint=False)
+    session = models.ForeignKey(Session, on_delete=models.PROTECT, related_name="lines", db_constraint=False)
+    # The one that holds its places now; a move or a late payment brings a new one.
+    reservation = models.OneToOneField(Reservation, on_delete=models.PROTECT, related_name="line", db_constraint=False)
+    status = models.CharField(max_length=10, choices=Status.choices, default=Status.LIVE)
+    attendance = models.CharField(max_length=10, choices=Attendance.choices, default=Attendance.EXPECTED)
+    party_size = models.PositiveIntegerField()
+    amount_minor = models.PositiveIntegerField()
+    quote = models.JSONField()  # as it stood on the reservation
+    participants = models.ManyToManyField(Participant, through="LineParticipant", related_name="lines")
+
+    class Meta(TenantModel.Meta):
+        constraints = [
+            *TenantModel.Meta.constraints,
+            models.CheckConstraint(condition=models.Q(status__in=["live", "cancelled"]), name="line_status_known"),
+            models.CheckConstraint(
+                condition=models.Q(attendance__in=["expected", "arrived", "completed", "no_show"]),
+                name="line_attendance_known",
+            ),
+            models.CheckConstraint(condition=models.Q(party_size__gte=1), name="line_has_somebody"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.party_size} in {self.session_id}"
+
+
+class LineParticipant(TenantModel):
+    """That a person comes on a line."""
+
+    line = models.ForeignKey(Line, on_delete=models.PROTECT, related_name="+", db_constraint=False, db_index=False)
+    participant = models.ForeignKey(Participant, on_delete=models.PROTECT, related_name="+", db_constraint=False)
+
+    class Meta(TenantModel.Meta):
+        constraints = [
+            *TenantModel.Meta.constraints,
+            models.UniqueConstraint(fields=["line", "participant"], name="line_participant_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.participant_id} on {self.line_id}"

@@ -1,0 +1,71 @@
+"""What is on sale: publish, withdraw and discontinue activities, and keep their sessions' `on_sale` true to it.
+
+A hold asks its session's row alone, so the row carries whether its activity is published and its organization active.
+"""
+
+from uuid import UUID
+
+from django.db import connection, transaction
+
+from config.kit.refusals import NotFound, invalid
+from scheduling.models import Activity
+from scheduling.services import capacity
+
+REFRESH_BATCH = 500  # sessions locked at once
+
+
+@transaction.atomic
+def set_activity_status(*, activity_id: UUID, status: Activity.Status) -> Activity:
+    """Move an activity to another status; bookings stay as they are, only new sale begins or ends.
+
+    Refuses a step that the transition table does not know, and publishing what has no default unit to be priced by.
+    """
+    activity = Activity.objects.select_for_update(no_key=True).filter(id=activity_id).first()
+    if activity is None:
+        raise NotFound
+    if activity.status == status:
+        return activity
+    if not Activity.TRANSITIONS.allows(activity.status, status):
+        raise invalid("status", "illegal_transition", f"An activity cannot go from {activity.status} to {status}.")
+    if status == Activity.Status.PUBLISHED and not activity.units.filter(is_default=True).exists():
+        raise invalid("units", "no_default_unit", "Say first what one place costs: there is no default unit.")
+    activity.status = status
+    activity.save(update_fields=["status"])
+    refresh_on_sale(organization_id=activity.organization_id, activity_id=activity.id)
+    return activity
+
+
+def refresh_on_sale(*, organization_id: UUID, activity_id: UUID | None = None) -> int:
+    """Set `on_sale` of the sessions to come as their activity and organization say; return how many changed."""
+    changed = 0
+    while batch := _stale_sessions(organization_id, activity_id):
+        with transaction.atomic():
+            capacity.lock_sessions(batch)
+            _set_on_sale(batch)
+        changed += len(batch)
+    return changed
+
+
+SELLING = "(a.status = 'published' AND o.status = 'active')"
+
+
+def _stale_sessions(organization_id: UUID, activity_id: UUID | None) -> list[UUID]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""SELECT s.id FROM scheduling_session s JOIN scheduling_activity a ON a.id = s.activity_id
+            JOIN tenants_organization o ON o.id = s.organization_id
+            WHERE s.organization_id = %s AND (%s::uuid IS NULL OR s.activity_id = %s) AND s.on_sale <> {SELLING}
+                AND s.ends_at > (SELECT clock_timestamp()) ORDER BY s.id LIMIT %s""",  # noqa: S608
+            [organization_id, activity_id, activity_id, REFRESH_BATCH],
+        )
+        return [row[0] for row in cursor.fetchall()]
+
+
+def _set_on_sale(session_ids: list[UUID]) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""UPDATE scheduling_session s SET on_sale = {SELLING}, version = s.version + 1
+            FROM scheduling_activity a, tenants_organization o
+            WHERE s.id = ANY(%s) AND a.id = s.activity_id AND o.id = s.organization_id""",  # noqa: S608
+            [session_ids],
+        )
