@@ -99,7 +99,7 @@ def booking_json(booking: Booking) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _line_json(line: Any, currency: str) -> dict[str, Any]:  # noqa: ANN401 a Line with its session
+def _line_json(line: Any, currency: str) -> dict[str, Any]:
     session, venue = line.session, line.session.activity.venue
     return {
         "id": line.id,

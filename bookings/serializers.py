@@ -48,7 +48,7 @@ class ConfirmSerializer(StrictSerializer):
 class BookingSerializer(StrictSerializer):
     """A booking: lines to take now, or a basket that is held."""
 
-    lines = LineSerializer(many=True, required=False, allow_empty=False, max_length=MOST_LINES)
+    lines = serializers.ListField(child=LineSerializer(), required=False, allow_empty=False, max_length=MOST_LINES)
     basket = serializers.UUIDField(required=False)
     basket_token = serializers.CharField(required=False)
     customer = CustomerSerializer()

@@ -7,7 +7,30 @@ from celery import Celery
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
-BEAT_SCHEDULE: dict[str, dict[str, Any]] = {}
+# Each runs again soon, so one that could not start in time is dropped rather than piled up (`expires`, seconds).
+BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
+    "release expired reservations": {
+        "task": "scheduling.tasks.release_expired_reservations",
+        "schedule": 60,
+        "options": {"expires": 55},
+    },
+    "fill the venues that are due": {
+        "task": "scheduling.tasks.generate_sessions",
+        "schedule": 15 * 60,
+        "options": {"expires": 10 * 60},
+    },
+    "audit the sessions from yesterday onward": {
+        "task": "alerts.tasks.audit_sessions",
+        "schedule": 30,
+        "options": {"expires": 25},
+    },
+    "audit everything": {"task": "alerts.tasks.audit_everything", "schedule": 60 * 60, "options": {"expires": 50 * 60}},
+    "forget old idempotency keys": {
+        "task": "config.kit.tasks.forget_old_keys",
+        "schedule": 60 * 60,
+        "options": {"expires": 50 * 60},
+    },
+}
 
 app = Celery("holdfast")
 app.config_from_object("django.conf:settings", namespace="CELERY")

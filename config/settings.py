@@ -19,9 +19,10 @@ DEMO = env.bool("DEMO", default=False)
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 LIMITS = env.bool("LIMITS", default=True)
 
-if len(SECRET_KEY) < 32 or (not DEBUG and DEVELOPMENT_SECRET in (SECRET_KEY, *TOKEN_KEYS)):
+SHORTEST_SECRET = 32
+if len(SECRET_KEY) < SHORTEST_SECRET or (not DEBUG and DEVELOPMENT_SECRET in (SECRET_KEY, *TOKEN_KEYS)):
     raise ImproperlyConfigured("SECRET_KEY must be set to a secret of your own, at least 32 characters long.")
-if any(len(key) < 32 for key in TOKEN_KEYS):  # noqa: PLR2004 the length said in the message
+if any(len(key) < SHORTEST_SECRET for key in TOKEN_KEYS):
     raise ImproperlyConfigured("Each of TOKEN_KEYS must be at least 32 characters long.")
 
 # What we are made of --------------------------------------------------------------------------------------------
@@ -125,7 +126,7 @@ CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 DATA_UPLOAD_MAX_MEMORY_SIZE = 64 * 1024  # bytes; the largest honest request, a booking of many lines, is under 20 kB
 
 STATIC_URL = "static/"
-STATIC_ROOT = BASE_DIR / "staticfiles"
+STATIC_ROOT = env.str("STATIC_ROOT", default=str(BASE_DIR / "staticfiles"))
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {

@@ -23,6 +23,7 @@ from config.kit.idempotency import Claim, claim_of
 from config.kit.refusals import NotFound
 from config.kit.tokens import is_valid_token
 from config.tenants.authentication import api_key_of
+from config.tenants.models import ApiKey
 from scheduling.availability import REASONS, Availability, check_slot_availability, judge, with_availability
 from scheduling.models import Activity, Reservation, Session
 from scheduling.months import month_availability
@@ -66,7 +67,8 @@ class ActivityDetail(APIView):
 
 def _activities(request: Request) -> QuerySet[Activity]:
     rows = Activity.objects.on_sale().select_related("organization", "venue").prefetch_related("units")
-    return rows.filter(organization=request.auth.organization_id) if request.auth else rows
+    key: ApiKey | None = request.auth  # type: ignore[assignment]
+    return rows.filter(organization=key.organization_id) if key else rows
 
 
 def activity_json(activity: Activity) -> dict[str, Any]:
@@ -112,12 +114,12 @@ class SessionList(APIView):
         )
         pages = CursorPages()
         pages.ordering = "starts_at"
-        page: Sequence[Any] = pages.paginate_queryset(with_availability(sessions), request, view=self) or []  # type: ignore[arg-type]
+        page: Sequence[Any] = pages.paginate_queryset(with_availability(sessions), request, view=self) or []
         party_size = asked["party_size"]
         return pages.get_paginated_response([session_json(judge(row, party_size=party_size)) for row in page])
 
 
-def _midnight(activity: Activity, day: Any) -> datetime:  # noqa: ANN401 a date
+def _midnight(activity: Activity, day: Any) -> datetime:
     return datetime(day.year, day.month, day.day, tzinfo=activity.venue.zone)
 
 
@@ -145,7 +147,7 @@ def reasons_json(found: Availability) -> list[dict[str, str]]:
     return [{"code": reason, "detail": REASONS[reason]} for reason in found.reasons]
 
 
-def _price(session: Any) -> dict[str, Any] | None:  # noqa: ANN401 a row
+def _price(session: Any) -> dict[str, Any] | None:
     return None if session["price"] is None else money(session["price"], session["currency"])
 
 
@@ -154,7 +156,7 @@ def _session_availability(request: HttpRequest, session_id: UUID) -> HttpRespons
     asked = checked(PartySizeSerializer, request.GET.dict())
     key = api_key_of(request)
     found = check_slot_availability(
-        session_id=session_id, party_size=asked["party_size"], organization_id=key and key.organization_id
+        session_id=session_id, party_size=asked["party_size"], organization_id=key.organization_id if key else None
     )
     return answer(
         {
@@ -207,7 +209,7 @@ def _reserve(request: HttpRequest) -> HttpResponse:
     return answer(reservation_json(reservation), status=201)
 
 
-def _read_plain(data: Any) -> tuple[UUID, int, str] | None:  # noqa: ANN401 whatever was sent
+def _read_plain(data: Any) -> tuple[UUID, int, str] | None:
     """Read the plain hold, or None for the serializer, which says what is wrong or takes what is more."""
     if not isinstance(data, dict) or data.keys() != PLAIN:
         return None

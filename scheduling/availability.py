@@ -79,7 +79,7 @@ class Availability:
 def with_availability(sessions: QuerySet[Session]) -> QuerySet[Session, dict[str, Any]]:
     """Return rows with all that `judge` and the answers need, in one query."""
     default_price = Unit.objects.filter(activity=OuterRef("activity"), is_default=True).values("price_minor")
-    return sessions.annotate(
+    rows: QuerySet[Session, dict[str, Any]] = sessions.annotate(
         lapsed=LAPSED,
         free=F("capacity_total") - F("places_held") - F("places_booked") + F("lapsed"),
         price=Coalesce("price_minor", Subquery(default_price)),
@@ -91,6 +91,7 @@ def with_availability(sessions: QuerySet[Session]) -> QuerySet[Session, dict[str
     ).values(
         *FIELDS, "lapsed", "free", "price", "currency", "timezone", "activity_status", "is_sold", "now"
     )  # fmt: skip
+    return rows
 
 
 def judge(session: Mapping[str, Any], *, party_size: int = 1) -> Availability:

@@ -10,6 +10,7 @@ import threading
 import time
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 from uuid import UUID
 
 from django.core.cache import cache
@@ -29,9 +30,11 @@ MONTH = """
 WITH open AS (
     SELECT (s.starts_at AT TIME ZONE v.timezone)::date AS day, s.capacity_total,
         CASE WHEN s.status = 'published' AND s.on_sale AND s.opens_at <= c.now AND s.closes_at > c.now THEN
-            CASE WHEN s.waiting > 0 THEN 0 ELSE greatest(s.capacity_total - s.places_booked - s.places_held + CASE WHEN s.places_held = 0
-                THEN 0 ELSE (SELECT coalesce(sum(r.places), 0)::int FROM scheduling_reservation r WHERE r.session_id = s.id
-                    AND r.status = 'held' AND r.expires_at <= (SELECT clock_timestamp())) END, 0) END
+            CASE WHEN s.waiting > 0 THEN 0 ELSE greatest(s.capacity_total - s.places_booked - s.places_held
+                + CASE WHEN s.places_held = 0 THEN 0 ELSE (
+                    SELECT coalesce(sum(r.places), 0)::int FROM scheduling_reservation r
+                    WHERE r.session_id = s.id AND r.status = 'held' AND r.expires_at <= (SELECT clock_timestamp())
+                ) END, 0) END
         END AS free
     FROM scheduling_session s
     JOIN scheduling_activity a ON a.id = s.activity_id
@@ -51,9 +54,11 @@ SELECT json_build_object(
             'status', CASE WHEN days.day IS NULL THEN 'none' WHEN days.bookable = 0 THEN 'closed'
                 WHEN days.spots = 0 THEN 'full' WHEN days.spots * 5 <= days.capacity THEN 'few' ELSE 'available' END)
             ORDER BY d.day)
-        FROM generate_series(%(first)s::date, %(last)s::date, interval '1 day') d(day) LEFT JOIN days ON days.day = d.day::date),
+        FROM generate_series(%(first)s::date, %(last)s::date, interval '1 day') d(day)
+        LEFT JOIN days ON days.day = d.day::date),
     'as_of', to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'))::text
-FROM scheduling_activity a JOIN scheduling_venue v ON v.id = a.venue_id JOIN tenants_organization o ON o.id = a.organization_id
+FROM scheduling_activity a JOIN scheduling_venue v ON v.id = a.venue_id
+JOIN tenants_organization o ON o.id = a.organization_id
 WHERE a.id = %(activity)s AND a.status = 'published' AND o.status = 'active'
 """
 
@@ -85,7 +90,7 @@ def month_availability(*, activity_id: UUID, year: int, month: int) -> Month:
 
 def _make(activity_id: UUID, year: int, month: int) -> bytes:
     last = calendar.monthrange(year, month)[1]
-    values = {"activity": activity_id, "first": date(year, month, 1), "last": date(year, month, last)}
+    values: dict[str, Any] = {"activity": activity_id, "first": date(year, month, 1), "last": date(year, month, last)}
     with connection.cursor() as cursor:
         cursor.execute(MONTH, values)
         row = cursor.fetchone()

@@ -28,7 +28,7 @@ class Quote:
 
 
 def why(count: int, name: str, price_minor: int) -> str:
-    """Say how a line came about: "2 × Adult at 45.00" is for the display; this is for the record."""
+    """Say how a line came about: prices in minor units, for the record; displays write it in their own way."""
     return f"{count} x {name} at {price_minor}"
 
 

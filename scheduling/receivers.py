@@ -10,6 +10,6 @@ from scheduling.signals import availability_changed
 
 
 @receiver(availability_changed)
-def move_month_versions(activities: list[UUID], **_: Any) -> None:  # noqa: ANN401
+def move_month_versions(activities: list[UUID], **_: Any) -> None:
     """A display of these activities is old now."""
     nudges.add(activities)

@@ -25,7 +25,7 @@ RULES_KEYS = (*REQUIRED_KEYS, "duration", "capacity", "customHours")
 CLOCK = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
 
 
-class ScheduleProblem(ValueError):  # noqa: N818 - a refusal is named for what it refuses
+class ScheduleProblem(ValueError):
     """A schedule, or a time zone, is refused; `errors` says everything that is wrong with it."""
 
     def __init__(self, errors: list[FieldError]) -> None:

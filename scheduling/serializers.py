@@ -66,7 +66,9 @@ class SessionRangeSerializer(StrictSerializer):
 class MonthSerializer(StrictSerializer):
     """A month, as YYYY-MM."""
 
-    month = serializers.RegexField(r"^20[0-9]{2}-(0[1-9]|1[0-2])$", error_messages={"invalid": "Write the month as YYYY-MM."})
+    month = serializers.RegexField(
+        r"^20[0-9]{2}-(0[1-9]|1[0-2])$", error_messages={"invalid": "Write the month as YYYY-MM."}
+    )
 
 
 class PartySizeSerializer(StrictSerializer):

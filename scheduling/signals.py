@@ -2,5 +2,5 @@
 
 from django.dispatch import Signal
 
-# After commit. Arguments: sessions (their ids), activities (theirs). A display may look again; nothing is decided by it.
+# After commit, with the ids of `sessions` and `activities`. A display may look again; nothing is decided by it.
 availability_changed = Signal()

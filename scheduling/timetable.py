@@ -9,10 +9,10 @@ from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
 from zoneinfo import ZoneInfo, available_timezones
 
+from config.kit.refusals import FieldError
 from scheduling.schedule_rules import (
     MINUTE,
     DayHours,
-    FieldError,
     Rules,
     ScheduleProblem,
     parse_rules,

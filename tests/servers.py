@@ -5,10 +5,12 @@ The workers of pytest-xdist inherit the folder's name and take a database and a 
 """
 
 import atexit
+import contextlib
 import fcntl
 import os
 import subprocess
 import sys
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import psycopg
@@ -33,26 +35,40 @@ def find_or_start_servers() -> TemporaryServers:
     return servers.__enter__()
 
 
-def make_worker_database() -> None:
-    """Give this worker a fresh copy of the migrated template, which the first worker to come here makes."""
-    with (servers.folder / "template.lock").open("w") as lock:
+@contextlib.contextmanager
+def alone(name: str) -> Iterator[None]:
+    """Keep the other workers of the run out of a block."""
+    with (servers.folder / f"{name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (servers.folder / "template.done").exists():
-            _migrate_template()
-            (servers.folder / "template.done").touch()
+        yield
+
+
+def once(name: str, command: Sequence[str], environment: Mapping[str, str] | None = None) -> None:
+    """Run a command once in the whole run, whichever worker comes first; the others wait for it."""
+    done = servers.folder / f"{name}.done"
+    with alone(name):
+        if done.exists():
+            return
+        answer = subprocess.run(
+            command, cwd=ROOT, env=os.environ | dict(environment or {}), capture_output=True, text=True, check=False
+        )
+        if answer.returncode != 0:
+            raise RuntimeError(f"{' '.join(command)} failed:\n{answer.stdout}{answer.stderr}")
+        done.touch()
+
+
+def make_worker_database() -> None:
+    """Give this worker a fresh copy of the migrated template.
+
+    The template is migrated by the owner in another process: this one never has more rights than production.
+    """
+    migrate = [sys.executable, "manage.py", "migrate", "--skip-checks", "--verbosity=0"]
+    with alone("database"):  # a template can be copied only while nobody else is in it
+        servers.postgres.create_database(TEMPLATE)
+        once("template", migrate, {"DATABASE_URL": servers.postgres.owner_url(TEMPLATE)})
         with psycopg.connect(servers.postgres.admin_url(), autocommit=True) as connection:
             connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(DATABASE)))
         servers.postgres.create_database(DATABASE, template=TEMPLATE)
-
-
-def _migrate_template() -> None:
-    """Migrate as the owner, in a process of its own: this one never has more rights than production."""
-    servers.postgres.create_database(TEMPLATE)
-    environment = os.environ | {"DATABASE_URL": servers.postgres.owner_url(TEMPLATE)}
-    command = [sys.executable, "manage.py", "migrate", "--verbosity=0"]
-    answer = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
-    if answer.returncode != 0:
-        raise RuntimeError(f"The test database could not be migrated:\n{answer.stderr}")
 
 
 servers = find_or_start_servers()

@@ -31,7 +31,9 @@ class Booking(TenantModel):
 
     organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+", db_index=False)
     number = models.CharField(max_length=8, unique=True, default=booking_number, editable=False)
-    customer = models.ForeignKey(Customer, on_delete=models.PROTECT, related_name="bookings", db_constraint=False, db_index=False)
+    customer = models.ForeignKey(
+        Customer, on_delete=models.PROTECT, related_name="bookings", db_constraint=False, db_index=False
+    )
     contact_name = models.CharField(max_length=200)  # as given for this booking; the customer's own name may differ
     contact_phone = models.CharField(max_length=40, blank=True)
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.PENDING)

@@ -28,8 +28,7 @@ class BookingEvent(Fact):
             ),
             # The system never cancels a booking: a person, or a policy that a person switched on, stands behind it.
             models.CheckConstraint(
-                condition=~models.Q(from_status="confirmed", actor_kind="system")
-                | models.Q(to_status="confirmed"),
+                condition=~models.Q(from_status="confirmed", actor_kind="system") | models.Q(to_status="confirmed"),
                 name="booking_event_system_never_ends",
             ),
         ]

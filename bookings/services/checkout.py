@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
-
 from uuid import UUID
 
 from django.db import transaction
@@ -90,18 +89,14 @@ def book_lines(
     prior = idempotency.record(claim, organization_id=owner, effect_id=booking_id)
     if prior:
         return Booking.objects.get(id=prior)
-    held = reservations.reserve_parties(
-        [line.party for line in lines], email=contact.email, organization_id=owner
-    )
+    held = reservations.reserve_parties([line.party for line in lines], email=contact.email, organization_id=owner)
     deal = _Deal(held, [line.participants for line in lines])
     return _confirm(deal, booking_id=booking_id, contact=contact, terms=terms, actor=actor)
 
 
 @retry_on_deadlock
 @transaction.atomic
-def book_basket(
-    *, basket: UUID, contact: Contact, terms: Terms, actor: Actor, claim: Claim | None = None
-) -> Booking:
+def book_basket(*, basket: UUID, contact: Contact, terms: Terms, actor: Actor, claim: Claim | None = None) -> Booking:
     """Confirm every held reservation of a basket as one booking, or change nothing.
 
     Refuses with ReservationLapsed when one of them is over: the basket is bought whole.
@@ -122,9 +117,7 @@ def book_basket(
     return _confirm(_Deal(held), booking_id=booking_id, contact=contact, terms=terms, actor=actor)
 
 
-def confirm_reservation(
-    *, reservation_id: UUID, contact: Contact, actor: Actor, claim: Claim | None = None
-) -> Booking:
+def confirm_reservation(*, reservation_id: UUID, contact: Contact, actor: Actor, claim: Claim | None = None) -> Booking:
     """Confirm a reservation's whole basket; free, or paid on arrival where that is allowed, else PaymentRequired."""
     basket = Reservation.objects.filter(id=reservation_id).values_list("basket", flat=True).first()
     if basket is None:
@@ -185,9 +178,7 @@ def _settle(deal: _Deal, terms: Terms) -> PaymentMethod:
         )
     session_ids = [reservation.session_id for reservation in deal.reservations]
     on_arrival = not Activity.objects.filter(sessions__in=session_ids, pay_on_arrival=False).exists()
-    return settling_method(
-        chosen=terms.payment_method, total_minor=deal.total_minor, on_arrival_allowed=on_arrival
-    )
+    return settling_method(chosen=terms.payment_method, total_minor=deal.total_minor, on_arrival_allowed=on_arrival)
 
 
 def _customer(organization_id: UUID, contact: Contact) -> Customer:

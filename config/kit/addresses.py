@@ -3,7 +3,6 @@
 import re
 from collections.abc import Callable
 from functools import wraps
-from typing import Any
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponseBase, HttpResponseNotFound

@@ -27,20 +27,20 @@ class StrictSerializer(serializers.Serializer[Any]):
         "not_an_object": "Send a JSON object.",
     }
 
-    def to_internal_value(self, data: Any) -> Any:  # noqa: ANN401 whatever was sent
+    def to_internal_value(self, data: Any) -> Any:
         """Name every unknown field together with every other error."""
         if not isinstance(data, dict):
             self.fail("not_an_object")
         unknown = {
-            name: [serializers.ErrorDetail(self.error_messages["unknown_field"], code="unknown_field")]
+            name: [serializers.ErrorDetail(str(self.error_messages["unknown_field"]), code="unknown_field")]
             for name in data
             if name not in self.fields
         }
         try:
             value = super().to_internal_value(data)
         except serializers.ValidationError as error:
-            assert isinstance(error.detail, dict)  # noqa: S101 a serializer of fields names fields
-            raise serializers.ValidationError({**error.detail, **unknown}) from error
+            named: Any = error.detail  # a serializer of fields names them
+            raise serializers.ValidationError({**named, **unknown}) from error
         if unknown:
             raise serializers.ValidationError(unknown)
         return value
@@ -49,9 +49,13 @@ class StrictSerializer(serializers.Serializer[Any]):
 class WholeNumberField(serializers.IntegerField):
     """A JSON whole number: neither a string of digits, nor 2.0, nor true."""
 
-    default_error_messages = {"invalid": "Send a whole number."}
+    default_error_messages = {
+        "invalid": "Send a whole number.",
+        "min_value": "This must be at least {min_value}.",
+        "max_value": "This must be at most {max_value}.",
+    }
 
-    def to_internal_value(self, data: Any) -> int:  # noqa: ANN401
+    def to_internal_value(self, data: Any) -> int:
         """Refuse look-alikes."""
         if isinstance(data, bool) or not isinstance(data, int):
             self.fail("invalid")
@@ -61,12 +65,12 @@ class WholeNumberField(serializers.IntegerField):
 class EmailField(serializers.EmailField):
     """An e-mail address, kept without case."""
 
-    def to_internal_value(self, data: Any) -> str:  # noqa: ANN401
+    def to_internal_value(self, data: Any) -> str:
         """Lower it: A@x and a@x are one customer."""
         return str(super().to_internal_value(data)).lower()
 
 
-def read_json(request: HttpRequest) -> Any:  # noqa: ANN401 whatever was sent
+def read_json(request: HttpRequest) -> Any:
     """Return the body, or raise TooLarge or MalformedJson."""
     try:
         body = request.body
@@ -82,7 +86,7 @@ def _refuse_constant(name: str) -> None:
     raise ValueError(name)
 
 
-def checked(serializer: type[serializers.Serializer[Any]], data: Any) -> dict[str, Any]:  # noqa: ANN401
+def checked(serializer: type[serializers.Serializer[Any]], data: Any) -> dict[str, Any]:
     """Return the data as the serializer reads it, or raise with all that is wrong."""
     bound = serializer(data=data)
     bound.is_valid(raise_exception=True)
@@ -95,7 +99,7 @@ def api_view(**by_method: View) -> View:
 
     @csrf_exempt
     @wraps(next(iter(by_method.values())))
-    def dispatch(request: HttpRequest, **kwargs: Any) -> HttpResponse:  # noqa: ANN401
+    def dispatch(request: HttpRequest, **kwargs: Any) -> HttpResponse:
         view = by_method.get(request.method or "")
         if view is None:
             raise MethodNotAllowed
@@ -104,7 +108,7 @@ def api_view(**by_method: View) -> View:
     return dispatch
 
 
-def answer(body: Any, status: int = 200) -> JsonResponse:  # noqa: ANN401 any JSON
+def answer(body: Any, status: int = 200) -> JsonResponse:
     """Return JSON, not to be kept by anybody in between."""
     response = JsonResponse(body, status=status, safe=False)
     response["Cache-Control"] = "no-store"
@@ -118,8 +122,10 @@ def money(amount_minor: int, currency: str) -> dict[str, Any]:
 
 def instant(at: datetime) -> str:
     """Write an instant: RFC 3339, UTC."""
-    return at.astimezone(UTC).isoformat(timespec="seconds" if at.microsecond == 0 else "milliseconds").replace(
-        "+00:00", "Z"
+    return (
+        at.astimezone(UTC)
+        .isoformat(timespec="seconds" if at.microsecond == 0 else "milliseconds")
+        .replace("+00:00", "Z")
     )
 
 
@@ -133,6 +139,6 @@ class CursorPages(CursorPagination):
 
     page_size = 100
 
-    def get_paginated_response(self, data: Any) -> Response:  # noqa: ANN401
+    def get_paginated_response(self, data: Any) -> Response:
         """Return {"results", "next"}."""
         return Response({"results": data, "next": self.get_next_link()})

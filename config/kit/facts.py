@@ -50,9 +50,10 @@ class Fact(models.Model):
 
 
 # What the chain covers, in order; `s` is the row. Shared by the trigger and by the auditor's statement.
-CHAINED_COLUMNS = """concat_ws('|', {s}.id, {s}.organization_id, {s}.{subject}_id, {s}.seq, {s}.kind, {s}.from_status, {s}.to_status,
- {s}.actor_kind, coalesce({s}.actor_id::text, ''), {s}.channel, {s}.reason_code, {s}.before::text, {s}.after::text, {s}.detail_digest,
- to_char({s}.at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US'), {s}.previous_hash)"""
+CHAINED_COLUMNS = """concat_ws('|', {s}.id, {s}.organization_id, {s}.{subject}_id, {s}.seq, {s}.kind,
+    {s}.from_status, {s}.to_status, {s}.actor_kind, coalesce({s}.actor_id::text, ''), {s}.channel, {s}.reason_code,
+    {s}.before::text, {s}.after::text, {s}.detail_digest,
+    to_char({s}.at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US'), {s}.previous_hash)"""
 
 
 def hash_expression(alias: str, subject: str) -> str:
@@ -93,7 +94,8 @@ class ChainFacts(Operation):
             f"CREATE TRIGGER chain BEFORE INSERT ON {table} FOR EACH ROW EXECUTE FUNCTION {table}_chain()"
         )
         schema_editor.execute(
-            f"CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON {table} FOR EACH ROW EXECUTE FUNCTION refuse_change()"
+            f"CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON {table} "
+            "FOR EACH ROW EXECUTE FUNCTION refuse_change()"
         )
 
     def database_backwards(

@@ -95,3 +95,23 @@ def record(claim: Claim | None, *, organization_id: UUID, effect_id: UUID) -> UU
             raise StillRunning from error
         raise
     return prior_effect(claim)
+
+
+KEPT_FOR = "1 day"
+FORGET_BATCH = 5_000
+
+
+def forget_old_keys() -> int:
+    """Delete the records that no client will retry any more, a few at a time; return how many."""
+    forgotten = 0
+    while True:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "DELETE FROM kit_idempotencykey WHERE id = ANY(ARRAY(SELECT id FROM kit_idempotencykey"
+                " WHERE created_at < (SELECT clock_timestamp()) - %s::interval LIMIT %s))",
+                [KEPT_FOR, FORGET_BATCH],
+            )
+            batch: int = cursor.rowcount
+        forgotten += batch
+        if batch < FORGET_BATCH:
+            return forgotten

@@ -28,7 +28,7 @@ def _statements(role: str) -> list[str]:
     return grants
 
 
-def grant_privileges(sender: AppConfig, using: str, **_: Any) -> None:  # noqa: ANN401 a signal's extra arguments
+def grant_privileges(sender: AppConfig, using: str, **_: Any) -> None:  # noqa: ARG001 a signal's signature
     """Grant the application's role its rights on every table; run as the owner, after every migrate."""
     connection = connections[using]
     role = settings.DATABASE_APP_ROLE

@@ -98,7 +98,7 @@ def _from_rest_framework(error: exceptions.APIException) -> Refusal:
     return refusal
 
 
-def _field_errors(detail: Any, path: str = "") -> Iterator[FieldError]:  # noqa: ANN401 a nest of dicts and lists
+def _field_errors(detail: Any, path: str = "") -> Iterator[FieldError]:
     """Flatten the REST framework's nest of errors into dotted paths: lines.0.party_size."""
     if isinstance(detail, Mapping):
         for key, inner in detail.items():

@@ -14,7 +14,7 @@ class FieldError:
     detail: str
 
 
-class Refusal(Exception):  # noqa: N818 a refusal is an answer, not an error
+class Refusal(Exception):
     """The base of every refusal: a stable code, a title, and the HTTP status it is answered with."""
 
     code: ClassVar[str] = "refused"

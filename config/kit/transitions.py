@@ -30,11 +30,11 @@ def trigger_statements(table: str, column: str, initial: list[str], pairs: list[
     legal = ", ".join(f"('{before}', '{after}')" for before, after in sorted(pairs))
     begins = ", ".join(f"'{state}'" for state in sorted(initial))
     refuse = f"EXECUTE FUNCTION refuse_transition('{column}')"
+    begin = f"NEW.{column} NOT IN ({begins})"
+    move = f"OLD.{column} <> NEW.{column} AND (OLD.{column}, NEW.{column}) NOT IN ({legal})"
     return [
-        f"CREATE TRIGGER {column}_begins BEFORE INSERT ON {table} FOR EACH ROW "
-        f"WHEN (NEW.{column} NOT IN ({begins})) {refuse}",
-        f"CREATE TRIGGER {column}_moves BEFORE UPDATE ON {table} FOR EACH ROW "
-        f"WHEN (OLD.{column} <> NEW.{column} AND (OLD.{column}, NEW.{column}) NOT IN ({legal})) {refuse}",
+        f"CREATE TRIGGER {column}_begins BEFORE INSERT ON {table} FOR EACH ROW WHEN ({begin}) {refuse}",
+        f"CREATE TRIGGER {column}_moves BEFORE UPDATE ON {table} FOR EACH ROW WHEN ({move}) {refuse}",
     ]
 
 

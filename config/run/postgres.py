@@ -197,7 +197,7 @@ class EmbeddedPostgres:
     def _launch(self, deadline: float) -> bool:
         """Start once; return False when the children of a killed server still linger, raise on any other failure."""
         options = [f"--{name}={value}" for name, value in self.settings.items()]
-        command = [self.programs / "postgres", "-D", self.data, "-k", self.socket, *options]
+        command: list[str | Path] = [self.programs / "postgres", "-D", self.data, "-k", self.socket, *options]
         self.process = launch_server(command, log=self.log, before_exec=self._before_exec)
         wait_until(lambda: not self.is_running() or self.is_ready(), seconds=deadline - time.monotonic())
         if self.is_running() and self.is_ready():

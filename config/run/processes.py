@@ -106,3 +106,12 @@ def marked_processes(mark: str) -> Iterator[int]:
     for line in listing.stdout.splitlines():
         if mark in line.split():
             yield int(line.split()[0])
+
+
+def write_private(file: Path, text: str) -> None:
+    """Replace a file in one step, readable for its owner alone."""
+    draft = file.with_name(f"{file.name}.part")
+    draft.touch(mode=0o600)
+    draft.chmod(0o600)
+    draft.write_text(text)
+    draft.replace(file)

@@ -13,7 +13,15 @@ from pathlib import Path
 
 import redis
 
-from config.run.processes import ServerError, dying_with_parent, end_process, is_alive, launch_server, wait_until
+from config.run.processes import (
+    ServerError,
+    dying_with_parent,
+    end_process,
+    is_alive,
+    launch_server,
+    wait_until,
+    write_private,
+)
 
 HOST = "127.0.0.1"
 START_SECONDS = 30.0  # reading back a large append-only file comes under this
@@ -149,12 +157,3 @@ class EmbeddedValkey:
         with contextlib.suppress(OSError, ValueError, KeyError, redis.RedisError), self._client() as client:
             pid = int(client.info("server")["process_id"])
             end_process(pid, ORDERLY_STOP, is_gone=lambda: not is_alive(pid))
-
-
-def write_private(file: Path, text: str) -> None:
-    """Replace a file in one step, readable for its owner alone."""
-    draft = file.with_name(f"{file.name}.part")
-    draft.touch(mode=0o600)
-    draft.chmod(0o600)
-    draft.write_text(text)
-    draft.replace(file)

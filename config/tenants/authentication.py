@@ -40,6 +40,6 @@ class ApiKeyAuthentication(BaseAuthentication):
         key = api_key_of(request)
         return (None, key) if key else None
 
-    def authenticate_header(self, request: Request) -> str:
+    def authenticate_header(self, request: Request) -> str:  # noqa: ARG002 the framework's signature
         """Name the scheme, so that a refusal is a 401."""
         return SCHEME.strip()

@@ -18,14 +18,14 @@ from config.kit.ids import uuid7
 class UserManager(BaseUserManager["User"]):
     """Users are known by their e-mail address, without case."""
 
-    def create_user(self, email: str, password: str | None = None, **fields: Any) -> "User":  # noqa: ANN401
+    def create_user(self, email: str, password: str | None = None, **fields: Any) -> "User":
         """Create a user; without a password nobody can sign in as them."""
         user = self.model(email=email.strip().lower(), **fields)
         user.set_password(password)
         user.save(using=self._db)
         return user
 
-    def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> "User":  # noqa: ANN401
+    def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> "User":
         """Create one who may do everything."""
         return self.create_user(email, password, is_staff=True, is_superuser=True, **fields)
 

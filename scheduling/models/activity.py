@@ -24,7 +24,7 @@ class Activity(TenantModel):
         OPEN = "open"
         COLLECTIVE = "collective"
         PRIVATE = "private"
-        PASS = "pass"
+        PASS = "pass"  # noqa: S105 opening hours, not a password
 
     class Status(models.TextChoices):
         DRAFT = "draft"
@@ -92,7 +92,10 @@ class Unit(TenantModel):
         constraints = [
             *TenantModel.Meta.constraints,
             models.UniqueConstraint(
-                fields=["activity"], condition=models.Q(is_default=True), name="unit_one_default", include=["price_minor"]
+                fields=["activity"],
+                condition=models.Q(is_default=True),
+                name="unit_one_default",
+                include=["price_minor"],
             ),
             models.UniqueConstraint(fields=["activity", "name"], name="unit_name_once"),
             # So that a party of n counted in the default unit takes n places: the plain hold relies on it.
@@ -109,5 +112,3 @@ class Unit(TenantModel):
 
     def __str__(self) -> str:
         return self.name
-
-

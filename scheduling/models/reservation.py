@@ -72,7 +72,9 @@ class Reservation(TenantModel):
                 condition=models.Q(status__in=["held", "confirmed", "released", "expired"]),
                 name="reservation_status_known",
             ),
-            models.CheckConstraint(condition=models.Q(places__gte=1, party_size__gte=1), name="reservation_takes_places"),
+            models.CheckConstraint(
+                condition=models.Q(places__gte=1, party_size__gte=1), name="reservation_takes_places"
+            ),
             models.CheckConstraint(condition=models.Q(email=Lower("email")), name="reservation_email_is_lower"),
             models.CheckConstraint(
                 condition=models.Q(expires_at__gt=models.F("held_at")), name="reservation_expires_after_start"
@@ -92,9 +94,7 @@ class Reservation(TenantModel):
             models.Index(
                 fields=["session", "expires_at"], condition=models.Q(status="held"), name="reservation_held_by_session"
             ),
-            models.Index(
-                fields=["session"], condition=models.Q(status="confirmed"), name="reservation_confirmed"
-            ),
+            models.Index(fields=["session"], condition=models.Q(status="confirmed"), name="reservation_confirmed"),
         ]
 
     def __str__(self) -> str:

@@ -92,7 +92,9 @@ class Session(TenantModel):
                 condition=models.Q(status__in=["published", "closed", "completed", "cancelled", "withdrawn"]),
                 name="session_status_known",
             ),
-            models.CheckConstraint(condition=models.Q(ends_at__gt=models.F("starts_at")), name="session_ends_after_start"),
+            models.CheckConstraint(
+                condition=models.Q(ends_at__gt=models.F("starts_at")), name="session_ends_after_start"
+            ),
             models.CheckConstraint(
                 condition=models.Q(closes_at__lte=models.F("ends_at")), name="session_closes_before_end"
             ),

@@ -40,7 +40,9 @@ class Venue(TenantModel):
             # The second guard: PostgreSQL itself refuses a zone that it cannot tell the time in.
             models.CheckConstraint(
                 condition=models.expressions.RawSQL(
-                    "(timestamptz '2000-01-01 00:00:00+00' AT TIME ZONE timezone) IS NOT NULL", (), models.BooleanField()
+                    "(timestamptz '2000-01-01 00:00:00+00' AT TIME ZONE timezone) IS NOT NULL",
+                    (),
+                    models.BooleanField(),
                 ),
                 name="venue_timezone_known",
             ),

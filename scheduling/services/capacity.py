@@ -11,6 +11,7 @@ and decides in a later statement: a statement's own snapshot is older than the l
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -90,11 +91,11 @@ class Seen(NamedTuple):
     earliest_lapse: datetime | None
 
 
-class SlowPath(Exception):  # noqa: N818 an answer, not an error
+class SlowPath(Exception):
     """The plain statement cannot tell: a lapsed hold, a waiter, a race lost, or booking that closed meanwhile."""
 
 
-class KeyTaken(Exception):  # noqa: N818 an answer, not an error
+class KeyTaken(Exception):
     """Another request with the same Idempotency-Key was first; this one took nothing."""
 
 
@@ -132,7 +133,7 @@ def hold_places(
 
     Raises SlowPath when the statement broke on a change during its wait, KeyTaken when the claim lost a race.
     """
-    values = {
+    values: dict[str, Any] = {
         "session": session_id,
         "places": places,
         "email": email,
@@ -143,7 +144,8 @@ def hold_places(
         "fingerprint": claim and claim.fingerprint,
     }
     try:
-        with connection.cursor() as cursor:
+        # Autocommit is the hot path; inside a caller's transaction a savepoint lets it go on after a broken statement.
+        with transaction.atomic() if connection.in_atomic_block else nullcontext(), connection.cursor() as cursor:
             cursor.execute(PLAIN_HOLD, values)
             row = cursor.fetchone()
     except IntegrityError as error:
@@ -194,7 +196,7 @@ def take_places(*, session_id: UUID, places: int) -> bool:
         cursor.execute(
             f"""UPDATE scheduling_session s SET places_held = places_held + %(places)s, version = version + 1
             WHERE s.id = %(session)s AND {OPEN_FOR_SALE} AND s.waiting = 0
-                AND s.capacity_total - s.places_held - s.places_booked >= %(places)s RETURNING s.activity_id""",  # noqa: S608
+                AND s.capacity_total - s.places_held - s.places_booked >= %(places)s RETURNING s.activity_id""",
             {"session": session_id, "places": places},
         )
         row = cursor.fetchone()
@@ -304,7 +306,7 @@ def _reclaim(session_ids: list[UUID], *, order: str) -> dict[UUID, int]:
             ), f AS MATERIALIZED (SELECT session_id, sum(places)::int AS n FROM gone GROUP BY session_id)
             UPDATE scheduling_session s
             SET places_held = s.places_held - f.n, version = s.version + 1, honoured_capacity = {settled}
-            FROM f WHERE s.id = f.session_id RETURNING s.id, s.activity_id, f.n""",  # noqa: S608
+            FROM f WHERE s.id = f.session_id RETURNING s.id, s.activity_id, f.n""",
             [session_ids],
         )
         rows = cursor.fetchall()
@@ -313,7 +315,7 @@ def _reclaim(session_ids: list[UUID], *, order: str) -> dict[UUID, int]:
     return {row[0]: row[2] for row in rows}
 
 
-def _sum(reservations: Sequence[Reservation], delta: Any) -> dict[UUID, Delta]:  # noqa: ANN401 a small function
+def _sum(reservations: Sequence[Reservation], delta: Any) -> dict[UUID, Delta]:
     """Add up, session by session."""
     places: dict[UUID, int] = {}
     for reservation in reservations:
@@ -321,7 +323,7 @@ def _sum(reservations: Sequence[Reservation], delta: Any) -> dict[UUID, Delta]: 
     return {session_id: delta(n) for session_id, n in places.items()}
 
 
-def _end(reservations: Sequence[Reservation], *, status: Reservation.Status, **fields: Any) -> None:  # noqa: ANN401
+def _end(reservations: Sequence[Reservation], *, status: Reservation.Status, **fields: Any) -> None:
     """Write the reservations' new state, to the rows and to the objects in hand."""
     require_transaction()
     Reservation.objects.filter(id__in=[r.id for r in reservations]).update(status=status, **fields)
@@ -347,7 +349,7 @@ def _apply(deltas: Mapping[UUID, Delta]) -> None:
 def _update(assignments: str, values: Mapping[str, Any]) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
-            f"UPDATE scheduling_session s SET {assignments} RETURNING s.id, s.activity_id",  # noqa: S608
+            f"UPDATE scheduling_session s SET {assignments} RETURNING s.id, s.activity_id",
             values,
         )
         rows = cursor.fetchall()

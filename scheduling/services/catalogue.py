@@ -55,7 +55,7 @@ def _stale_sessions(organization_id: UUID, activity_id: UUID | None) -> list[UUI
             f"""SELECT s.id FROM scheduling_session s JOIN scheduling_activity a ON a.id = s.activity_id
             JOIN tenants_organization o ON o.id = s.organization_id
             WHERE s.organization_id = %s AND (%s::uuid IS NULL OR s.activity_id = %s) AND s.on_sale <> {SELLING}
-                AND s.ends_at > (SELECT clock_timestamp()) ORDER BY s.id LIMIT %s""",  # noqa: S608
+                AND s.ends_at > (SELECT clock_timestamp()) ORDER BY s.id LIMIT %s""",
             [organization_id, activity_id, activity_id, REFRESH_BATCH],
         )
         return [row[0] for row in cursor.fetchall()]
@@ -66,6 +66,6 @@ def _set_on_sale(session_ids: list[UUID]) -> None:
         cursor.execute(
             f"""UPDATE scheduling_session s SET on_sale = {SELLING}, version = s.version + 1
             FROM scheduling_activity a, tenants_organization o
-            WHERE s.id = ANY(%s) AND a.id = s.activity_id AND o.id = s.organization_id""",  # noqa: S608
+            WHERE s.id = ANY(%s) AND a.id = s.activity_id AND o.id = s.organization_id""",
             [session_ids],
         )

@@ -23,10 +23,12 @@ LONGEST_SPAN = 731  # days
 
 # Only what is missing, withdrawn or legacy is touched, so a running sale never waits for a generator.
 UPSERT = """
-INSERT INTO scheduling_session AS s (id, organization_id, activity_id, schedule_id, starts_at, ends_at, opens_at, closes_at,
-    status, is_legacy, on_sale, capacity_total, places_held, places_booked, honoured_capacity, waiting, version)
+INSERT INTO scheduling_session AS s (id, organization_id, activity_id, schedule_id, starts_at, ends_at, opens_at,
+    closes_at, status, is_legacy, on_sale, capacity_total, places_held, places_booked, honoured_capacity, waiting,
+    version)
 SELECT uuid7(), %(organization)s, %(activity)s, %(schedule)s, slot.starts_at, slot.ends_at,
-    slot.starts_at - %(opens_days)s * interval '1 day', slot.starts_at - %(closes_minutes)s * interval '1 minute',
+    slot.starts_at - %(opens_days)s * interval '1 day',
+    slot.starts_at - %(closes_minutes)s * interval '1 minute',
     'published', false, %(on_sale)s, %(capacity)s, 0, 0, 0, 0, 1
 FROM unnest(%(starts)s::timestamptz[], %(ends)s::timestamptz[]) AS slot(starts_at, ends_at)
 WHERE NOT EXISTS (SELECT FROM scheduling_session e WHERE e.activity_id = %(activity)s AND e.starts_at = slot.starts_at
@@ -98,7 +100,8 @@ def _upsert(activity: Activity, version: ScheduleVersion, rules: Rules, timetabl
                 "ends": [slot.ends_at for slot in timetable.slots],
             },
         )
-        return cursor.rowcount
+        made: int = cursor.rowcount
+    return made
 
 
 # The horizon ------------------------------------------------------------------------------------------------------

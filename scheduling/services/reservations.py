@@ -80,7 +80,10 @@ def reserve_slot(
             organization_id=organization_id, claim=claim,
         )  # fmt: skip
     except capacity.KeyTaken:
-        return _replay(idempotency.prior_effect(claim))
+        prior = idempotency.prior_effect(claim)
+        if prior:
+            return _replay(prior)
+        answer = None  # the other request was rolled back after all
     except capacity.SlowPath:
         answer = None
     if isinstance(answer, Reservation):
@@ -112,7 +115,7 @@ def _too_few(spots: int, earliest_lapse: datetime | None, session_id: UUID | Non
     return NotEnoughPlaces(detail, extra=extra)
 
 
-def _replay(reservation_id: UUID | None) -> Reservation:
+def _replay(reservation_id: UUID) -> Reservation:
     return Reservation.objects.get(id=reservation_id)
 
 

@@ -14,7 +14,7 @@ from scheduling.schedule_rules import ScheduleProblem, parse_rules, rules_docume
 
 @transaction.atomic
 def publish_schedule(
-    *, activity_id: UUID, rules: Any, effective_from: date, author: User | None = None  # noqa: ANN401 unread JSON
+    *, activity_id: UUID, rules: Any, effective_from: date, author: User | None = None
 ) -> ScheduleVersion:
     """Put a timetable in force from a date of the venue on; the version before it ends there.
 

@@ -403,7 +403,7 @@ REFUSALS: list[tuple[dict[str, object], str, str]] = [
     ({"startTime": "09:00:00"}, "startTime", "not_a_time"),
     ({"startTime": "09:00\n"}, "startTime", "not_a_time"),
     ({"startTime": " 09:00"}, "startTime", "not_a_time"),
-    ({"startTime": "٠٩:٠٠"}, "startTime", "not_a_time"),  # digits, but not ours  # noqa: RUF001
+    ({"startTime": "\u0660\u0669:\u0660\u0660"}, "startTime", "not_a_time"),  # digits, but not ours
     ({"startTime": "09:60"}, "startTime", "not_a_time"),
     ({"startTime": ""}, "startTime", "not_a_time"),
     ({"startTime": 9}, "startTime", "not_a_time"),

@@ -12,7 +12,7 @@ from scheduling.services import generation
 class Command(BaseCommand):
     help = "Generate the sessions of the next 30 days for every venue; what exists is left alone."
 
-    def handle(self, **_: Any) -> None:  # noqa: ANN401
+    def handle(self, **_: Any) -> None:
         """Fill venue by venue, and say how far it is."""
         venues, at = list(Venue.objects.order_by("name")), database_now()
         for position, venue in enumerate(venues, start=1):

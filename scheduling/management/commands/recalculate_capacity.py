@@ -18,7 +18,7 @@ class Command(BaseCommand):
         """Name sessions."""
         parser.add_argument("session", nargs="*", type=UUID)
 
-    def handle(self, **options: Any) -> None:  # noqa: ANN401
+    def handle(self, **options: Any) -> None:
         """Recount one by one; each is locked only for its own count."""
         sessions = Session.objects.filter(ends_at__gt=database_now()).values_list("id", flat=True)
         repaired = 0

@@ -10,6 +10,6 @@ from scheduling.services import reservations
 class Command(BaseCommand):
     help = "Give back the places of every lapsed hold (the worker does this each minute)."
 
-    def handle(self, **_: Any) -> None:  # noqa: ANN401
+    def handle(self, **_: Any) -> None:
         """Sweep once."""
         self.stdout.write(f"{reservations.release_expired_reservations()} places came back")

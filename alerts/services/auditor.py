@@ -1,0 +1,99 @@
+"""Compare, all the time, what the database says with what must hold.
+
+Batches keep every statement short: an open snapshot slows a busy session down.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from django.core.cache import cache
+from django.db import connection, models
+from redis.exceptions import RedisError
+
+from alerts.services.invariants import (
+    BOOKING_INVARIANTS,
+    IDEMPOTENCY,
+    LIVENESS,
+    SESSION_INVARIANTS,
+    Invariant,
+    tenant_invariants,
+)
+from bookings.models import Booking
+from config.kit.clock import database_now
+from scheduling.models import Session
+from scheduling.tasks import SWEEP_RAN
+
+BATCH = 1_000  # rows of which one statement sees all that belongs to them
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One offender: which rule, which row, and what is wrong."""
+
+    code: str
+    id: UUID
+    broken: str
+    detail: str
+
+    def __str__(self) -> str:
+        return f"{self.code} {self.id}: {self.broken} ({self.detail})"
+
+
+def check_invariants() -> list[Finding]:
+    """Return every offender in the database; an empty list is good."""
+    return [*check_sessions(Session.objects.all()), *check_liveness(), *_check_the_rest()]
+
+
+def check_recent_sessions() -> list[Finding]:
+    """Return the offenders among the sessions from yesterday onward: corruption there is found within a minute."""
+    recent = Session.objects.filter(starts_at__gte=database_now() - timedelta(days=1))
+    return [*check_sessions(recent), *check_liveness()]
+
+
+def check_sessions(sessions: "models.QuerySet[Session]") -> Iterator[Finding]:
+    """Yield the offenders among these sessions."""
+    for ids in _batches(sessions):
+        for invariant in SESSION_INVARIANTS:
+            yield from _offenders(invariant, ids)
+
+
+def check_liveness() -> Iterator[Finding]:
+    """Yield holds that the sweep ought to have ended; nothing while it is not known to run."""
+    try:
+        sweep_runs = cache.get(SWEEP_RAN) is not None
+    except (RedisError, OSError):
+        sweep_runs = False
+    if sweep_runs:
+        yield from _offenders(LIVENESS)
+
+
+def _check_the_rest() -> Iterator[Finding]:
+    for ids in _batches(Booking.objects.all()):
+        for invariant in BOOKING_INVARIANTS:
+            yield from _offenders(invariant, ids)
+    for invariant in (IDEMPOTENCY, *tenant_invariants()):
+        yield from _offenders(invariant)
+
+
+def _batches(rows: "models.QuerySet[Any]") -> Iterator[list[UUID]]:
+    """Yield the rows' ids in order, a batch at a time, without an open snapshot in between."""
+    after: UUID | None = None
+    while True:
+        page = rows.filter(id__gt=after) if after else rows
+        ids = list(page.order_by("id").values_list("id", flat=True)[:BATCH])
+        if ids:
+            yield ids
+        if len(ids) < BATCH:
+            return
+        after = ids[-1]
+
+
+def _offenders(invariant: Invariant, ids: Iterable[UUID] = ()) -> Iterator[Finding]:
+    with connection.cursor() as cursor:
+        cursor.execute(invariant.sql, {"ids": list(ids)} if ids else None)
+        rows = cursor.fetchall()
+    for row_id, detail in rows:
+        yield Finding(invariant.code, row_id, invariant.broken, detail)

@@ -1,0 +1,89 @@
+"""What an organization of the demo is made of: plain data, without Django; visits.py and loading.py turn it into rows.
+
+Words, prices and timetables stand in one module per organization, so that reading one tells its whole story.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+Party = Mapping[str, int]  # how many of each unit, by the unit's name
+
+
+@dataclass(frozen=True, slots=True)
+class UnitPlan:
+    """A kind of participant; the first of an activity is its default."""
+
+    name: str
+    price_minor: int
+    places: int = 1
+    minimum_age: int | None = None  # years
+    maximum_age: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """What has been sold before anybody looks: busy sessions, from tomorrow on, and what is left of each."""
+
+    parties: tuple[Party, ...]  # they come in turn, again and again
+    places_left: tuple[int, ...] = ()  # of the first busy session, the second, …; 0 is full
+    every: int = 1  # the n-th session from tomorrow on is a busy one
+    holds: tuple[tuple[int, int], ...] = ()  # (busy session, party size): live holds, gone after the hold time
+    series: int = 0  # one booking more, of so many sessions that follow the busy ones
+    cut: tuple[int, int] | None = None  # (busy session, capacity): a cut below what is booked, which is honoured
+
+
+@dataclass(frozen=True, slots=True)
+class ActivityPlan:
+    """What is sold, when and to whom; `schedule` is the JSON form of design section 5."""
+
+    name: str
+    slug: str
+    summary: str
+    schedule: Mapping[str, object]
+    capacity: int
+    units: tuple[UnitPlan, ...]
+    story: Story
+    kind: str = "open"
+    status: str = "published"
+    pay_on_arrival: bool = False
+    opens_days_before: int = 365
+    closes_minutes_before: int = 0
+    names_people: bool = False  # a course wants to know who comes
+
+    def places_of(self, party: Party) -> int:
+        """Return how many places a party takes."""
+        places = {unit.name: unit.places for unit in self.units}
+        return sum(places[name] * count for name, count in party.items())
+
+
+@dataclass(frozen=True, slots=True)
+class OrganizationPlan:
+    """One tenant with one venue."""
+
+    name: str
+    slug: str
+    currency: str
+    venue: str
+    timezone: str
+    phone: str  # of a visitor, with {:02} for who it is; numbers set aside for stories, or none
+    manager: str
+    manager_role: str
+    activities: tuple[ActivityPlan, ...]
+    visitors: tuple[str, ...] = field(repr=False)
+
+    @property
+    def domain(self) -> str:
+        """Return where its own site would be; names under .example belong to nobody."""
+        return f"{self.slug}.example"
+
+
+def every_day() -> list[str]:
+    """Return the names of the weekdays, Monday first."""
+    return ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
+
+
+def combine(first_names: str, surnames: str) -> tuple[str, ...]:
+    """Return full names: each first name with its surname, then with the next one's."""
+    firsts, lasts = first_names.split(), surnames.split()
+    shifted = [*lasts[1:], lasts[0]]
+    return tuple(f"{first} {last}" for names in (lasts, shifted) for first, last in zip(firsts, names, strict=True))

@@ -1,0 +1,168 @@
+"""`bin/run`: from nothing to a site that serves, and back to nothing at Ctrl-C."""
+
+import importlib
+import os
+import signal
+import socket
+import sys
+import time
+from contextlib import suppress
+
+from config.run import addresses, commands
+from config.run.console import say
+from config.run.options import Options, parse_options
+from config.run.processes import ServerError, end_process, is_alive, marked_processes
+from config.run.program import Program
+from config.run.state import FULL_DISK, DataFolder, data_folder
+from config.run.supervisor import Supervisor
+
+WEB_SECONDS = 60.0
+ORPHAN_STOP = ((signal.SIGTERM, 10.0), (signal.SIGKILL, 5.0))
+
+
+class Run:
+    """One life of the site, from the lock to the goodbye."""
+
+    def __init__(self, options: Options, folder: DataFolder) -> None:
+        """Describe it; nothing is started yet."""
+        self.options = options
+        self.folder = folder
+        self.supervisor = Supervisor()
+        self.environment: dict[str, str] = {}
+
+    def serve(self) -> None:
+        """Start everything and keep it running, until Ctrl-C or SIGTERM raises KeyboardInterrupt in here."""
+        started_at = time.monotonic()
+        self._end_orphans()
+        addresses.check_port(self.options)
+        self._start_servers()
+        self._prepare_database()
+        self._collect_assets()
+        for name in self.options.programs:
+            command = commands.program_command(name, self.options, self.folder)
+            self.supervisor.keep(name, Program(name, command, self.environment))
+        self._wait_for_web()
+        self._announce(time.monotonic() - started_at)
+        while True:
+            self.supervisor.turn()
+
+    def stop(self) -> None:
+        """Stop everything, whatever was started."""
+        self.supervisor.stop()
+        self.folder.forget_state()
+
+    def _end_orphans(self) -> None:
+        """End the programs of a run that was killed; its servers end their own orphans when they start."""
+        for pid in list(marked_processes(f"{addresses.MARK}={self.folder.path}")):
+            end_orphan(pid)
+
+    def _start_servers(self) -> None:
+        servers = addresses.embedded_servers(self.folder)
+        if servers.postgres is not None:
+            say("postgres", f"starting ({servers.postgres.data})")
+            self.supervisor.keep("postgres", servers.postgres)
+        if servers.valkey is not None:
+            say("valkey", f"starting ({servers.valkey.folder})")
+            self.supervisor.keep("valkey", servers.valkey)
+        found = servers.addresses(os.environ)
+        addresses.check_database(found["DATABASE_URL"])
+        self.environment = addresses.program_environment(self.folder, self.options, found)
+        secret = {"SECRET_KEY_FILE": str(self.folder.path / "secret_key")}
+        self.folder.write_state({"address": self.options.address, **found, **secret})
+
+    def _prepare_database(self) -> None:
+        owner = self.environment | {"DATABASE_URL": self.environment["DATABASE_OWNER_URL"]}
+        self._must(Program("migrate", commands.manage("migrate", "--skip-checks"), owner))
+        if self.options.demo and not addresses.has_organizations(self.environment["DATABASE_URL"]):
+            self._must(Program("demo", commands.manage("demo"), self.environment))
+
+    def _collect_assets(self) -> None:
+        """Collect static files, only when they changed; in development they are served from where they are."""
+        version, stamp = commands.assets_version(), self.folder.path / "static.version"
+        with suppress(OSError):
+            if stamp.read_text() == version:
+                return
+        if not self.options.reload:
+            self._must(Program("assets", commands.manage("collectstatic", "--noinput"), self.environment))
+            stamp.write_text(version)
+
+    def _must(self, program: Program) -> None:
+        """Run a command to its end, or raise ServerError."""
+        if self.supervisor.run_once(program) != 0:
+            raise ServerError(f"`manage.py {program.command[2]}` failed; its own words are above.")
+
+    def _wait_for_web(self) -> None:
+        deadline = time.monotonic() + WEB_SECONDS
+        while "web" in self.options.programs and not self._web_answers():
+            self.supervisor.turn()
+            if time.monotonic() > deadline:
+                raise ServerError(f"web does not answer after {WEB_SECONDS:.0f} s; its own words are above.")
+
+    def _web_answers(self) -> bool:
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.options.host, self.options.host)  # noqa: S104 not bound
+        with suppress(OSError), socket.create_connection((host, self.options.port), timeout=1):
+            return True
+        return False
+
+    def _announce(self, seconds: float) -> None:
+        say("run", f"ready after {seconds:.1f} s, with {', '.join(self.options.programs)}")
+        say("run", f"  site   {self.options.address}")
+        say("run", f"  admin  {self.options.address}admin/")
+        with suppress(ImportError, AttributeError):
+            login = importlib.import_module("config.demo.credentials")
+            if self.options.demo:
+                say("run", f"  demo staff login: {login.STAFF_EMAIL}   password: {login.STAFF_PASSWORD}")
+        say("run", "Ctrl-C stops it.")
+
+
+def end_orphan(pid: int) -> None:
+    """End one program of a run that was killed."""
+    say("run", f"ending process {pid}, left over from a run that was killed")
+    end_process(pid, ORPHAN_STOP, is_gone=lambda: not is_alive(pid))
+
+
+def explain(error: Exception) -> str:
+    """Return the sentence for an error that ends the run."""
+    if (isinstance(error, OSError) and error.errno in FULL_DISK) or "No space left on device" in str(error):
+        return f"The disk is full: make room, or set DATA_DIR to a folder on another disk.\n{error}"
+    return str(error)
+
+
+def main(arguments: list[str]) -> int:
+    """Serve until told to stop; return the exit code."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.default_int_handler)
+    folder = data_folder()
+    try:
+        options = parse_options(arguments)
+        folder.prepare()
+        if not folder.take_lock():
+            say("run", f"already running at {folder.read_state().get('address', options.address)}")
+            return 0
+    except ServerError as error:
+        print(f"bin/run: {error}", file=sys.stderr)
+        return 1
+    return serve_until_stopped(Run(options, folder))
+
+
+def serve_until_stopped(run: Run) -> int:
+    """Serve, and stop in order whatever happens; a second Ctrl-C does not hurry the stopping."""
+    code = 0
+    try:
+        run.serve()
+    except KeyboardInterrupt:
+        say("run", "stopping; a moment")
+    except (ServerError, OSError) as error:
+        print(f"bin/run: {explain(error)}", file=sys.stderr)
+        code = 1
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
+        run.stop()
+    if code == 0:
+        say("run", "stopped")
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,108 @@
+"""Plain factories. What the product has a service for is made by that service; the rest is a row with sane defaults.
+
+session = make_session(capacity=50)
+reservation = hold(session, party_size=2)
+booking = book(session, party_size=3)
+"""
+
+from datetime import timedelta
+from itertools import count
+from typing import Any
+from uuid import UUID
+
+from bookings.models import Booking
+from bookings.services import checkout
+from bookings.services.checkout import Contact, Terms, Wanted
+from bookings.services.lifecycle import Actor
+from config.kit.clock import database_now
+from config.kit.facts import ActorKind
+from config.tenants.models import Organization
+from scheduling.models import Activity, Reservation, Session, Unit, Venue
+from scheduling.services import reservations
+from scheduling.services.reservations import Party
+
+ANNA = Contact(email="anna@example.org", name="Anna Archer", phone="+44 20 7946 0000")
+CUSTOMER = Actor(kind=ActorKind.CUSTOMER, channel="api")
+_numbers = count(1)
+
+
+def make_organization(**overrides: Any) -> Organization:
+    """Create an active organization with a slug of its own."""
+    number = next(_numbers)
+    return Organization.objects.create(**{"name": f"School {number}", "slug": f"school-{number}", **overrides})
+
+
+def make_venue(organization: Organization | None = None, **overrides: Any) -> Venue:
+    """Create a venue in London."""
+    organization = organization or make_organization()
+    return Venue.objects.create(organization=organization, **{"name": "Hall", "timezone": "Europe/London", **overrides})
+
+
+def make_activity(venue: Venue | None = None, *, price_minor: int | None = 1000, **overrides: Any) -> Activity:
+    """Create a published activity, paid on arrival, with Adult as its default unit (price_minor=None: no unit)."""
+    venue = venue or make_venue()
+    number = next(_numbers)
+    plain = {"name": f"Archery {number}", "slug": f"archery-{number}", "status": "published", "pay_on_arrival": True}
+    activity = Activity.objects.create(organization_id=venue.organization_id, venue=venue, **{**plain, **overrides})
+    if price_minor is not None:
+        make_unit(activity, name="Adult", price_minor=price_minor, is_default=True)
+    return activity
+
+
+def make_unit(activity: Activity, **overrides: Any) -> Unit:
+    """Create another kind of participant: a child at half price, unless said otherwise."""
+    plain = {"name": f"Child {next(_numbers)}", "price_minor": 500, "places": 1}
+    return Unit.objects.create(organization_id=activity.organization_id, activity=activity, **{**plain, **overrides})
+
+
+def make_session(
+    activity: Activity | None = None,
+    *,
+    capacity: int = 10,
+    starts_in: timedelta = timedelta(days=1),
+    **overrides: Any,
+) -> Session:
+    """Create an hour's session that is on sale from yesterday until it starts."""
+    activity = activity or make_activity()
+    now = database_now()
+    starts_at = now + starts_in
+    plain = {
+        "starts_at": starts_at,
+        "ends_at": starts_at + timedelta(hours=1),
+        "opens_at": min(now, starts_at) - timedelta(days=1),
+        "closes_at": starts_at,
+        "capacity_total": capacity,
+    }
+    return Session.objects.create(organization_id=activity.organization_id, activity=activity, **{**plain, **overrides})
+
+
+def make_sessions(number: int, activity: Activity | None = None, **overrides: Any) -> list[Session]:
+    """Create several sessions of one activity, an hour apart, in ascending id order."""
+    activity = activity or make_activity()
+    day = timedelta(days=1)
+    return [make_session(activity, starts_in=day + timedelta(hours=hour), **overrides) for hour in range(number)]
+
+
+def hold(session: Session, party_size: int = 1, *, email: str = ANNA.email, basket: UUID | None = None) -> Reservation:
+    """Hold places as a customer does."""
+    return reservations.reserve_slot(session_id=session.id, party_size=party_size, email=email, basket=basket)
+
+
+def book(*sessions: Session, party_size: int = 1, contact: Contact = ANNA, actor: Actor = CUSTOMER) -> Booking:
+    """Book a party in each of these sessions, as one confirmed booking."""
+    lines = [Wanted(Party(session_id=session.id, party_size=party_size)) for session in sessions]
+    return checkout.book_lines(lines=lines, contact=contact, terms=Terms(), actor=actor)
+
+
+def confirm(reservation: Reservation, *, contact: Contact = ANNA, actor: Actor = CUSTOMER) -> Booking:
+    """Confirm a reservation's basket, paid on arrival."""
+    return checkout.confirm_reservation(reservation_id=reservation.id, contact=contact, actor=actor)
+
+
+def lapse(*reservations: Reservation, ago: timedelta = timedelta(seconds=1)) -> None:
+    """Let holds run out `ago` already; the places stay taken until somebody reclaims them."""
+    shift = timedelta(minutes=1)
+    expires_at = database_now() - ago
+    Reservation.objects.filter(id__in=[reservation.id for reservation in reservations]).update(
+        held_at=expires_at - shift, expires_at=expires_at
+    )
