@@ -13,7 +13,6 @@ class LineInline(ShownInline):
 
     model = Line
     fields = ("activity", "session", "reservation", "party_size", "amount", "status", "attendance")
-    readonly_fields = ("activity", "amount")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Line]:
         """Fetch what the lines show with them."""

@@ -4,11 +4,9 @@ and changed by actions that call the services.
 
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
-from uuid import UUID
 
 from django import forms
 from django.contrib import admin, messages
-from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
@@ -23,13 +21,6 @@ if TYPE_CHECKING:  # Django's classes take no type arguments when they run
     UnitInlineFormSet = forms.BaseInlineFormSet[Unit, Activity, forms.ModelForm[Unit]]
 else:
     UnitTabularInline, UnitInlineFormSet = admin.TabularInline, forms.BaseInlineFormSet
-
-
-@transaction.atomic
-def set_organization_status(*, organization_id: UUID, status: Organization.Status) -> None:
-    """Let an organization sell, or stop it; bookings stay as they are."""
-    Organization.objects.filter(id=organization_id).update(status=status)
-    catalogue.refresh_on_sale(organization_id=organization_id)
 
 
 @admin.register(Organization)
@@ -61,7 +52,7 @@ class OrganizationAdmin(KeptAdmin):
         self, request: HttpRequest, organizations: QuerySet[Organization], status: Organization.Status
     ) -> None:
         for organization in organizations:
-            set_organization_status(organization_id=organization.id, status=status)
+            catalogue.set_organization_status(organization_id=organization.id, status=status)
             self.message_user(request, f"{organization} is {status.value}.", messages.SUCCESS)
 
 

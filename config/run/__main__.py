@@ -130,8 +130,8 @@ def explain(error: Exception) -> str:
 
 def main(arguments: list[str]) -> int:
     """Serve until told to stop; return the exit code."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    signal.signal(signal.SIGHUP, signal.default_int_handler)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # SIGINT too: a shell starts "… &" with it ignored
+        signal.signal(number, signal.default_int_handler)
     folder = data_folder()
     try:
         options = parse_options(arguments)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from babel.numbers import format_currency, get_currency_precision
 from django import forms
 from django.contrib import admin
+from django.contrib.admin.utils import flatten
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.forms import AdminUserCreationForm, UserChangeForm
 from django.http import HttpRequest
@@ -90,6 +91,10 @@ class ShownInline(OnlyShown, AnyTabularInline):
     """Rows to look at on another row's page."""
 
     extra = 0
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:  # noqa: ARG002
+        """Show what no form may have, too."""
+        return flatten(self.fields or ())
 
 
 def money(amount_minor: int, currency: str) -> str:

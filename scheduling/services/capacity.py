@@ -157,7 +157,7 @@ def hold_places(
     activity_id, held = row[0], row[1 : 1 + len(HELD_COLUMNS)]
     if activity_id is None:
         return Seen(*row[1 + len(HELD_COLUMNS) :])
-    _announce([session_id], [activity_id])
+    announce([session_id], [activity_id])
     fields = dict(zip(HELD_COLUMNS, held, strict=True))
     fields["quote"] = json.loads(fields["quote"])  # Django leaves JSON as text for its own field to read
     return Reservation(email=email, status=Reservation.Status.HELD, **fields)
@@ -201,7 +201,7 @@ def take_places(*, session_id: UUID, places: int) -> bool:
         )
         row = cursor.fetchone()
     if row is not None:
-        _announce([session_id], [row[0]])
+        announce([session_id], [row[0]])
     return row is not None
 
 
@@ -311,7 +311,7 @@ def _reclaim(session_ids: list[UUID], *, order: str) -> dict[UUID, int]:
         )
         rows = cursor.fetchall()
     if rows:
-        _announce([row[0] for row in rows], [row[1] for row in rows])
+        announce([row[0] for row in rows], [row[1] for row in rows])
     return {row[0]: row[2] for row in rows}
 
 
@@ -353,9 +353,9 @@ def _update(assignments: str, values: Mapping[str, Any]) -> None:
             values,
         )
         rows = cursor.fetchall()
-    _announce([row[0] for row in rows], [row[1] for row in rows])
+    announce([row[0] for row in rows], [row[1] for row in rows])
 
 
-def _announce(sessions: list[UUID], activities: list[UUID]) -> None:
+def announce(sessions: list[UUID], activities: list[UUID]) -> None:
     """Tell the displays, after commit: a nudge, which may be lost."""
     transaction.on_commit(partial(availability_changed.send, None, sessions=sessions, activities=activities))

@@ -8,6 +8,7 @@ from uuid import UUID
 from django.db import connection, transaction
 
 from config.kit.refusals import NotFound, invalid
+from config.tenants.models import Organization
 from scheduling.models import Activity
 from scheduling.services import capacity
 
@@ -33,6 +34,13 @@ def set_activity_status(*, activity_id: UUID, status: Activity.Status) -> Activi
     activity.save(update_fields=["status"])
     refresh_on_sale(organization_id=activity.organization_id, activity_id=activity.id)
     return activity
+
+
+@transaction.atomic
+def set_organization_status(*, organization_id: UUID, status: Organization.Status) -> None:
+    """Let an organization sell, or stop it; bookings stay as they are."""
+    Organization.objects.filter(id=organization_id).update(status=status)
+    refresh_on_sale(organization_id=organization_id)
 
 
 def refresh_on_sale(*, organization_id: UUID, activity_id: UUID | None = None) -> int:

@@ -53,19 +53,28 @@ def generate_activity_sessions(*, activity_id: UUID, start_date: date, days_ahea
         raise invalid("days_ahead", "out_of_range", f"Sessions are made for 1 to {LONGEST_SPAN} days at a time.")
     activity = (
         Activity.objects.select_for_update(no_key=True, of=("self",))
-        .select_related("venue", "organization")
+        .select_related("venue")
         .filter(id=activity_id)
         .first()
     )
     if activity is None:
         raise NotFound
+    on_sale = _lock_whether_on_sale(activity)
     made = sum(
-        _upsert(activity, version, *_expand(json.dumps(version.rules), activity.venue.zone, first, days))
+        _upsert(activity, on_sale, version, *_expand(json.dumps(version.rules), activity.venue.zone, first, days))
         for version, first, days in _spans(activity, start_date, days_ahead)
     )
     if made:
         transaction.on_commit(lambda: availability_changed.send(None, sessions=[], activities=[activity.id]))
     return made
+
+
+def _lock_whether_on_sale(activity: Activity) -> bool:
+    """Say whether new sessions are on sale; a suspension of the organization waits until they can be seen by it."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT status FROM tenants_organization WHERE id = %s FOR SHARE", [activity.organization_id])
+        status = cursor.fetchone()[0]
+    return activity.status == Activity.Status.PUBLISHED and status == Organization.Status.ACTIVE
 
 
 def _spans(activity: Activity, start: date, days: int) -> Iterator[tuple[ScheduleVersion, date, int]]:
@@ -84,7 +93,7 @@ def _expand(document: str, zone: ZoneInfo, first: date, days: int) -> tuple[Rule
     return rules, expand(rules, zone=zone, first=first, days=days)
 
 
-def _upsert(activity: Activity, version: ScheduleVersion, rules: Rules, timetable: Timetable) -> int:
+def _upsert(activity: Activity, on_sale: bool, version: ScheduleVersion, rules: Rules, timetable: Timetable) -> int:
     with connection.cursor() as cursor:
         cursor.execute(
             UPSERT,
@@ -94,7 +103,7 @@ def _upsert(activity: Activity, version: ScheduleVersion, rules: Rules, timetabl
                 "schedule": version.id,
                 "opens_days": activity.opens_days_before,
                 "closes_minutes": activity.closes_minutes_before,
-                "on_sale": activity.status == Activity.Status.PUBLISHED and activity.organization.is_active,
+                "on_sale": on_sale,
                 "capacity": activity.capacity if rules.capacity is None else rules.capacity,
                 "starts": [slot.starts_at for slot in timetable.slots],
                 "ends": [slot.ends_at for slot in timetable.slots],

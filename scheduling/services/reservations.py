@@ -201,6 +201,12 @@ def _count(unit: Unit, count: int, session: Session) -> UnitCount:
     return UnitCount(unit.id, unit.name, count, price, unit.places)
 
 
+def same_party(reservation: Reservation) -> Party:
+    """Return the party of a reservation, to hold its places anew."""
+    units = tuple((UUID(line["unit"]), line["count"]) for line in reservation.quote)
+    return Party(session_id=reservation.session_id, party_size=None, units=units)
+
+
 # Keep and give back -----------------------------------------------------------------------------------------------
 
 

@@ -11,7 +11,9 @@ from tests.bench.ground import Ground, cpu_of
 from tests.bench.table import print_cells
 
 COLUMNS = ("what", "rows", "seconds", "of bare", "db CPU s", "goal")
-FOREIGN_KEYS = "SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid = %s::regclass AND contype = 'f'"
+FOREIGN_KEYS = (
+    "SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid = %s::regclass AND contype = 'f'"
+)
 TRIGGERS = "SELECT pg_get_triggerdef(oid) FROM pg_trigger WHERE tgrelid = %s::regclass AND NOT tgisinternal"
 
 
@@ -46,7 +48,7 @@ def make_twin(ground: Ground, table: LiteralString) -> str:
 
 
 def _execute(ground: Ground, statement: str) -> None:
-    ground.run(sql.SQL(statement))  # type: ignore[arg-type]  # the catalogue's own words
+    ground.run(sql.SQL(statement))  # the catalogue's own words
 
 
 def print_timed(title: str, rows: list[tuple[str, Timed, float | None, str]]) -> None:

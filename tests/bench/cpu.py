@@ -1,4 +1,4 @@
-"""CPU time of a process and all its descendants, as the kernel counts it: steadier than any clock on a shared machine."""
+"""CPU time of a process and its descendants, as the kernel counts it: steadier than a clock on a shared machine."""
 
 import contextlib
 import os

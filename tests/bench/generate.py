@@ -16,10 +16,11 @@ GOAL = 3.0
 # The same columns and values that the product writes; the times come from a series instead of a timetable.
 BARE: LiteralString = """
 WITH made AS (
-    INSERT INTO scheduling_session_twin (id, organization_id, activity_id, schedule_id, starts_at, ends_at, opens_at, closes_at,
-        status, is_legacy, on_sale, capacity_total, places_held, places_booked, honoured_capacity, waiting, version)
-    SELECT gen_random_uuid(), a.organization_id, a.id, v.id, slot, slot + interval '1 hour', slot - interval '365 days', slot,
-        'published', false, true, a.capacity, 0, 0, 0, 0, 1
+    INSERT INTO scheduling_session_twin (id, organization_id, activity_id, schedule_id, starts_at, ends_at,
+        opens_at, closes_at, status, is_legacy, on_sale,
+        capacity_total, places_held, places_booked, honoured_capacity, waiting, version)
+    SELECT gen_random_uuid(), a.organization_id, a.id, v.id, slot, slot + interval '1 hour',
+        slot - interval '365 days', slot, 'published', false, true, a.capacity, 0, 0, 0, 0, 1
     FROM scheduling_activity a JOIN scheduling_scheduleversion v ON v.activity_id = a.id,
         generate_series(0, %(days)s - 1) day, generate_series(0, %(slots)s - 1) hour,
         LATERAL (SELECT %(start)s::timestamptz + day * interval '1 day' + hour * interval '1 hour' AS slot) s

@@ -99,7 +99,7 @@ class Web:
 
 
 class Ground:
-    """PostgreSQL and Valkey in a temporary folder, started and tuned as bin/run does, with an empty product database."""
+    """PostgreSQL and Valkey in a temporary folder, tuned as bin/run does, with an empty product database."""
 
     def __init__(self, *, seconds: float) -> None:
         """Choose the folder and how long each timed run lasts."""
@@ -166,7 +166,8 @@ class Ground:
         return tree_cpu_ms(self.postgres.process.pid) if self.postgres.process else 0.0
 
     def settle(self) -> None:
-        """Write out what is dirty, so that no run pays for the one before."""
+        """Write out what is dirty and count what is there, so that no run pays for the one before."""
+        self.sql("ANALYZE")
         self.sql("CHECKPOINT")
 
     def _migrate(self) -> None:

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from config.kit.ids import uuid7
 from scheduling.services.reservations import reserve_slot
-from tests.bench.bare import SESSIONS, make_tables, run_pgbench
+from tests.bench.bare import ALL_SESSIONS, SESSIONS, make_tables, run_pgbench
 from tests.bench.ground import Ground, Web
 from tests.bench.load import Load, run_wrk
 from tests.bench.seed import create_activities, create_sessions
@@ -32,6 +32,9 @@ WHERE s.places_held <> coalesce(r.held, 0) OR s.places_booked <> coalesce(r.book
     OR s.places_held + s.places_booked > s.capacity_total"""
 
 
+Bare = dict[tuple[int | None, int], Row]  # pgbench's rows, by sessions and clients
+
+
 @dataclass(frozen=True, slots=True)
 class Case:
     """Which sessions the buyers want, how many buyers there are, and what they must be answered."""
@@ -47,7 +50,7 @@ def run(ground: Ground, *, rounds: int) -> None:
     """Measure in rounds, pgbench and product in turn; check after each run that nothing was lost or oversold."""
     make_tables(ground)
     cases = _cases(ground)
-    bare = {(case.bare_sessions, case.clients): _bare_row(case) for case in cases if case.bare_sessions}
+    bare: Bare = {(case.bare_sessions, case.clients): _bare_row(case) for case in cases if case.bare_sessions}
     rows = {case: Row(case.name, str(case.clients)) for case in cases}
     with ground.web() as web:
         for clients in CLIENTS:
@@ -66,13 +69,18 @@ def run(ground: Ground, *, rounds: int) -> None:
 
 def _cases(ground: Ground) -> list[Case]:
     activities = create_activities(ACTIVITIES, name="hold")
-    spread = create_sessions(activities, each=SESSIONS // ACTIVITIES, capacity=ROOMY)
+    spread = create_sessions(activities, each=ALL_SESSIONS // ACTIVITIES, capacity=ROOMY)[:: ALL_SESSIONS // SESSIONS]
     hot = create_sessions(create_activities(1, name="hot"), each=1, capacity=ROOMY)
     full = create_sessions(create_activities(1, name="full"), each=1, capacity=FULL)
     for _ in range(FULL // 5):
         reserve_slot(session_id=full[0], party_size=5, email="early@example.com")
+    ground.settle()
     files = [_write(ground, name, ids) for name, ids in (("spread", spread), ("hot", hot), ("refused", full))]
-    kinds = [("spread", files[0], CREATED, SESSIONS), ("hot", files[1], CREATED, 1), ("refused", files[2], CONFLICT, None)]
+    kinds = [
+        ("spread", files[0], CREATED, SESSIONS),
+        ("hot", files[1], CREATED, 1),
+        ("refused", files[2], CONFLICT, None),
+    ]
     return [Case(name, n, file, answer, bare) for name, file, answer, bare in kinds for n in CLIENTS]
 
 
@@ -87,7 +95,7 @@ def _bare_row(case: Case) -> Row:
     return Row(f"pgbench: lock, decrement, insert, commit; {where}", str(case.clients))
 
 
-def _measure(ground: Ground, web: Web, case: Case, row: Row, bare: dict[tuple[int | None, int], Row]) -> None:
+def _measure(ground: Ground, web: Web, case: Case, row: Row, bare: Bare) -> None:
     beside: Sample | None = None
     if case.bare_sessions:
         beside = run_pgbench(ground, clients=case.clients, sessions=case.bare_sessions)

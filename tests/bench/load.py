@@ -43,7 +43,14 @@ def find_wrk() -> str:
 
 
 def run_wrk(
-    ground: Ground, web: Web, path: str, *, script: str, clients: int, arguments: list[str], seconds: float | None = None
+    ground: Ground,
+    web: Web,
+    path: str,
+    *,
+    script: str,
+    clients: int,
+    arguments: list[str],
+    seconds: float | None = None,
 ) -> Load:
     """Send requests from so many clients until the time is over."""
     command = [find_wrk(), f"-t{WRK_THREADS}", f"-c{clients}", f"-d{max(round(seconds or ground.seconds), 1)}s"]

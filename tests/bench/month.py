@@ -29,7 +29,8 @@ def run(ground: Ground, *, rounds: int) -> None:
     """Measure in rounds: constant, warm, not modified, and while a buyer keeps changing the month."""
     path, session_id = _month_path()
     constant, warm, tagged, moving = (
-        Row(name, str(CLIENTS)) for name in ("constant body", "month, warm", "month, 304", "month, 20 holds a second in it")
+        Row(name, str(CLIENTS))
+        for name in ("constant body", "month, warm", "month, 304", "month, 20 holds a second in it")
     )
     with ground.web() as web:
         _, body = web.get(path)

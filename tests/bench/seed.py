@@ -16,7 +16,7 @@ DATABASE_BATCH = 1000
 
 
 def create_activities(count: int, *, name: str) -> list[Activity]:
-    """Create an organization with one venue and so many activities on sale, each with a default unit and a timetable."""
+    """Create an organization, a venue and so many activities on sale, each with a default unit and a timetable."""
     slug = f"{name}-{uuid7().hex[-8:]}"
     organization = Organization.objects.create(name=name, slug=slug)
     venue = Venue.objects.create(organization=organization, name=name, timezone=TIMEZONE)

@@ -46,7 +46,7 @@ class Row:
     def cells(self) -> list[str]:
         """Return the columns as text; what was not measured is empty."""
         numbers = [self.median(name) for name in ("p50", "p95", "p99", "app_cpu", "db_cpu")] if self.samples else []
-        latencies = [f"{n:.2f}" if n < 10 else f"{n:.1f}" for n in numbers[:3]]  # noqa: PLR2004 three digits
+        latencies = [f"{n:.2f}" if n < 10 else f"{n:.1f}" for n in numbers[:3]]
         return [
             self.what,
             self.clients,

@@ -1,0 +1,32 @@
+"""How pages write money, times and lengths for people."""
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+from babel.dates import format_date, format_time
+from babel.numbers import format_currency, get_currency_precision
+
+LOCALE = "en_GB"
+
+
+def money_text(amount_minor: int, currency: str) -> str:
+    """Write minor units as people do: 4500 GBP is £45.00, 4500 JPY is ¥4,500."""
+    amount = Decimal(amount_minor).scaleb(-get_currency_precision(currency))
+    return str(format_currency(amount, currency, locale=LOCALE))
+
+
+def clock_text(at: datetime, zone: ZoneInfo) -> str:
+    """Write the venue's wall clock: 15:30."""
+    return str(format_time(at, "HH:mm", tzinfo=zone, locale=LOCALE))
+
+
+def day_text(at: datetime, zone: ZoneInfo) -> str:
+    """Write a day: Tuesday 8 December."""
+    return str(format_date(at.astimezone(zone).date(), "EEEE d MMMM", locale=LOCALE))
+
+
+def length_text(length: timedelta) -> str:
+    """Write a length: 45 min, 1 h, 1 h 30 min."""
+    hours, minutes = divmod(int(length.total_seconds()) // 60, 60)
+    return " ".join(part for part in (f"{hours} h" if hours else "", f"{minutes} min" if minutes else "") if part)
