@@ -1,5 +1,7 @@
 """REST: confirm a hold, make a booking, look at one. Parse, one call, answer."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
 
@@ -9,6 +11,7 @@ from bookings.models import Booking
 from bookings.serializers import BookingSerializer, ConfirmSerializer
 from bookings.services import checkout
 from bookings.services.checkout import Contact, Person, Terms, Wanted
+from bookings.services.duplicates import DuplicateBooking
 from bookings.services.lifecycle import Actor
 from config.kit.api import answer, api_view, checked, instant, local_time, money, read_json
 from config.kit.facts import ActorKind
@@ -22,14 +25,17 @@ from scheduling.api import own_reservation, party_of
 
 def _confirm(request: HttpRequest, reservation_id: UUID) -> HttpResponse:
     """POST reservations/{id}/confirm: the whole basket becomes a booking."""
-    own_reservation(request, reservation_id)
+    reservation = own_reservation(request, reservation_id)
     data = checked(ConfirmSerializer, read_json(request))
-    booking = checkout.confirm_reservation(
-        reservation_id=reservation_id,
-        contact=Contact(**data["customer"]),
-        actor=_actor(request, api_key_of(request)),
-        claim=claim_of(request, caller=str(reservation_id), route="POST confirm"),
-    )
+    key = api_key_of(request)
+    with _naming_its_own(request, key, basket=reservation.basket):
+        booking = checkout.confirm_reservation(
+            reservation_id=reservation_id,
+            contact=Contact(**data["customer"]),
+            actor=_actor(request, key),
+            confirm_duplicate=data["confirm_duplicate"],
+            claim=claim_of(request, caller=str(reservation_id), route="POST confirm"),
+        )
     return answer(booking_json(booking))
 
 
@@ -39,17 +45,43 @@ def _book(request: HttpRequest) -> HttpResponse:
     key = api_key_of(request)
     claim = claim_of(request, caller=str(key.id) if key else "public", route="POST bookings")
     contact, actor = Contact(**data["customer"]), _actor(request, key)
-    terms = Terms(payment_method=data.get("payment_method"), expected_total=data.get("expected_total"))
-    if "basket" in data:
-        if not is_valid_token(data.get("basket_token"), purpose="basket", subject=data["basket"]):
-            raise NotFound
-        booking = checkout.book_basket(basket=data["basket"], contact=contact, terms=terms, actor=actor, claim=claim)
-    else:
-        booking = checkout.book_lines(
-            lines=[_wanted(line) for line in data["lines"]], contact=contact, terms=terms, actor=actor,
-            organization_id=key.organization_id if key else None, claim=claim,
-        )  # fmt: skip
+    terms = Terms(
+        payment_method=data.get("payment_method"), expected_total=data.get("expected_total"),
+        confirm_duplicate=data["confirm_duplicate"],
+    )  # fmt: skip
+    basket = data.get("basket")
+    if basket and not is_valid_token(data.get("basket_token"), purpose="basket", subject=basket):
+        raise NotFound
+    with _naming_its_own(request, key, basket=basket):
+        if basket:
+            booking = checkout.book_basket(basket=basket, contact=contact, terms=terms, actor=actor, claim=claim)
+        else:
+            booking = checkout.book_lines(
+                lines=[_wanted(line) for line in data["lines"]], contact=contact, terms=terms, actor=actor,
+                organization_id=key.organization_id if key else None, claim=claim,
+            )  # fmt: skip
     return answer(booking_json(booking), status=201)
+
+
+@contextmanager
+def _naming_its_own(request: HttpRequest, key: ApiKey | None, *, basket: UUID | None) -> Iterator[None]:
+    """Let a refused duplicate name the booking that was there first, to its owner alone."""
+
+    def owns(booking: Booking) -> bool:
+        if key:
+            return key.organization_id == booking.organization_id
+        return _has_token(request, booking) or booking.lines.filter(reservation__basket=basket).exists()
+
+    try:
+        yield
+    except DuplicateBooking as refused:
+        refused.name_to_owner(owns)
+        raise
+
+
+def _has_token(request: HttpRequest, booking: Booking) -> bool:
+    token = request.headers.get("Booking-Token")
+    return is_valid_token(token, purpose="booking", subject=booking.id, version=booking.token_version)
 
 
 def _wanted(line: dict[str, Any]) -> Wanted:
@@ -70,8 +102,7 @@ def _show(request: HttpRequest, booking_id: UUID) -> HttpResponse:
     booking = Booking.objects.filter(id=booking_id).first()
     if booking is None:
         raise NotFound
-    token = request.headers.get("Booking-Token")
-    if not is_valid_token(token, purpose="booking", subject=booking_id, version=booking.token_version):
+    if not _has_token(request, booking):
         key = api_key_of(request)
         if key is None or key.organization_id != booking.organization_id:
             raise NotFound

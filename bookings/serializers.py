@@ -43,6 +43,7 @@ class ConfirmSerializer(StrictSerializer):
     """Confirm a reservation."""
 
     customer = CustomerSerializer()
+    confirm_duplicate = serializers.BooleanField(required=False, default=False)
 
 
 class BookingSerializer(StrictSerializer):
@@ -54,6 +55,7 @@ class BookingSerializer(StrictSerializer):
     customer = CustomerSerializer()
     expected_total = WholeNumberField(min_value=0, required=False)
     payment_method = serializers.ChoiceField(PaymentMethod.choices, required=False)
+    confirm_duplicate = serializers.BooleanField(required=False, default=False)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """One of the two, not both."""

@@ -1,5 +1,6 @@
 """Customer pages: the checkout, and the booking afterwards. Parse, one call, answer."""
 
+from collections.abc import Callable
 from uuid import UUID
 
 import segno
@@ -16,11 +17,16 @@ from bookings.services import checkout
 from bookings.services.checkout import Contact, Terms
 from bookings.services.lifecycle import Actor
 from config.kit.facts import ActorKind
+from config.kit.forms import csrf_field
 from config.kit.idempotency import Claim
 from config.kit.refusals import NotFound, Refusal
 from config.kit.tokens import is_valid_token
 from scheduling.baskets import remember_basket, require_basket
+from scheduling.models import Reservation
 from scheduling.services import reservations
+
+OnBooked = Callable[[Booking], HttpResponse]
+OnHeld = Callable[[HttpRequest, Reservation], HttpResponse]
 
 COOKIE = "booking"
 COOKIE_SECONDS = 180 * 24 * 60 * 60
@@ -31,32 +37,46 @@ LONGEST_USER_AGENT = 400
 def show_checkout(request: HttpRequest, basket: UUID) -> HttpResponse:
     """GET and POST /checkout/{basket}/: who comes, then the booking."""
     require_basket(request, basket)
+    return answer_checkout(request, basket, channel="web", on_booked=_to_booking, **_site(request, basket))
+
+
+def _site(request: HttpRequest, basket: UUID) -> dict[str, object]:
+    """Return what the checkout's templates need to know of the site's own pages."""
+    return {"here": reverse("checkout", kwargs={"basket": basket}), "proof": csrf_field(request)}
+
+
+def answer_checkout(
+    request: HttpRequest, basket: UUID, *, channel: str, on_booked: OnBooked, **context: object
+) -> HttpResponse:
+    """Ask who comes, and book; a basket that has lapsed is shown as it was."""
     form = ContactForm(request.POST or None)
     refusal: Refusal | None = None
     if request.method == "POST" and form.is_valid():
         try:
-            return _to_booking(_book(request, basket, form))
+            return on_booked(_book(request, basket, form, channel))
         except Refusal as refused:
             refusal = refused
     page = basket_page(basket)
     if page.booking:
-        return _to_booking(page.booking)
+        return on_booked(page.booking)
     template = "bookings/checkout.html" if page.is_held else "bookings/expired.html"
-    context = {"page": page, "organization": page.organization, "form": form, "refusal": refusal}
+    context = {"activity_url": activity_url(page), **context}
+    context |= {"page": page, "organization": page.organization, "form": form, "refusal": refusal}
     return render(request, template, context, status=refusal.status if refusal else 200)
 
 
-def _book(request: HttpRequest, basket: UUID, form: ContactForm) -> Booking:
+def _book(request: HttpRequest, basket: UUID, form: ContactForm, channel: str) -> Booking:
     """Buy the basket; the basket's own id makes a second click find the first one's booking."""
     detail = {
         "ip_address": request.META.get("REMOTE_ADDR") or None,
         "user_agent": request.headers.get("User-Agent", "")[:LONGEST_USER_AGENT],
     }
-    actor = Actor(kind=ActorKind.CUSTOMER, channel="web", detail=detail)
+    actor = Actor(kind=ActorKind.CUSTOMER, channel=channel, detail=detail)
     claim = Claim(id=basket, fingerprint=basket)
     return checkout.book_basket(
-        basket=basket, contact=Contact(**form.cleaned_data), terms=Terms(), actor=actor, claim=claim
-    )
+        basket=basket, contact=Contact(**form.cleaned_data), actor=actor, claim=claim,
+        terms=Terms(confirm_duplicate="confirm_duplicate" in request.POST),
+    )  # fmt: skip
 
 
 def _to_booking(booking: Booking) -> HttpResponse:
@@ -67,36 +87,56 @@ def _to_booking(booking: Booking) -> HttpResponse:
 def extend_basket(request: HttpRequest, basket: UUID) -> HttpResponse:
     """POST /checkout/{basket}/extend/: once longer."""
     require_basket(request, basket)
+    extend_all(basket)
+    return redirect("checkout", basket=basket)
+
+
+def extend_all(basket: UUID) -> None:
+    """Keep every reservation of the basket once longer."""
     for line in basket_page(basket).lines:
         reservations.extend_reservation(reservation_id=line.reservation.id)
-    return redirect("checkout", basket=basket)
 
 
 @require_POST
 def release_basket(request: HttpRequest, basket: UUID) -> HttpResponse:
     """POST /checkout/{basket}/release/: the places go back at once."""
     require_basket(request, basket)
+    return redirect(activity_url(release_all(basket)))
+
+
+def release_all(basket: UUID) -> BasketPage:
+    """Give every reservation of the basket back; return what it was."""
     page = basket_page(basket)
     for line in page.lines:
         reservations.release_reservation(reservation_id=line.reservation.id)
-    return redirect(_activity_url(page))
+    return page
 
 
 @require_POST
 def hold_again(request: HttpRequest, basket: UUID) -> HttpResponse:
     """POST /checkout/{basket}/again/: the same parties, held anew; or the page says what is still free."""
     require_basket(request, basket)
+    return answer_again(request, basket, on_held=_to_checkout, **_site(request, basket))
+
+
+def answer_again(request: HttpRequest, basket: UUID, *, on_held: OnHeld, **context: object) -> HttpResponse:
+    """Hold a lapsed basket's parties anew, or show what is still free."""
     page = basket_page(basket)
     parties = [reservations.same_party(line.reservation) for line in page.lines]
     try:
-        held = reservations.reserve_parties(parties, email=page.lines[0].reservation.email)
+        return on_held(request, reservations.reserve_parties(parties, email=page.lines[0].reservation.email)[0])
     except Refusal as refusal:
-        context = {"page": basket_page(basket), "organization": page.organization, "refusal": refusal}
+        context = {"activity_url": activity_url(page), **context}
+        context |= {"page": basket_page(basket), "organization": page.organization, "refusal": refusal}
         return render(request, "bookings/expired.html", context, status=refusal.status)
-    return remember_basket(request, redirect("checkout", basket=held[0].basket), basket=held[0].basket)
 
 
-def _activity_url(page: BasketPage) -> str:
+def _to_checkout(request: HttpRequest, reservation: Reservation) -> HttpResponse:
+    return remember_basket(request, redirect("checkout", basket=reservation.basket), basket=reservation.basket)
+
+
+def activity_url(page: BasketPage) -> str:
+    """Return where the basket's first activity is sold."""
     activity = page.lines[0].activity
     return reverse("activity", kwargs={"organization": page.organization.slug, "activity": activity.slug})
 
@@ -107,7 +147,7 @@ def _activity_url(page: BasketPage) -> str:
 @require_GET
 def open_booking(request: HttpRequest, number: str, token: str) -> HttpResponse:
     """GET /bookings/{number}.{token}/: the token becomes a cookie and leaves the address."""
-    _require_token(number, token)
+    require_booking(number, token)
     response = redirect("booking", number=number)
     response.set_cookie(
         COOKIE, token, max_age=COOKIE_SECONDS, path=f"/bookings/{number}/", secure=request.is_secure(), httponly=True,
@@ -116,7 +156,8 @@ def open_booking(request: HttpRequest, number: str, token: str) -> HttpResponse:
     return response
 
 
-def _require_token(number: str, token: str | None) -> Booking:
+def require_booking(number: str, token: str | None) -> Booking:
+    """Return the booking that this token opens, or raise NotFound."""
     booking = Booking.objects.filter(number=number).first()
     if booking is None or not is_valid_token(
         token, purpose="booking", subject=booking.id, version=booking.token_version
@@ -128,19 +169,30 @@ def _require_token(number: str, token: str | None) -> Booking:
 @require_GET
 def show_booking(request: HttpRequest, number: str) -> HttpResponse:
     """GET /bookings/{number}/: when, where, and what to show at the door."""
-    booking = _require_token(number, request.COOKIES.get(COOKIE))
+    booking = require_booking(number, request.COOKIES.get(COOKIE))
+    return render_booking(request, booking, calendar_url=reverse("booking-calendar", kwargs={"number": number}))
+
+
+def render_booking(request: HttpRequest, booking: Booking, *, calendar_url: str, **context: object) -> HttpResponse:
+    """Render a booking with its code and its link, for the site or for a frame."""
+    number = booking.number
     page = booking_page(number)
     link = request.build_absolute_uri(reverse("open-booking", kwargs={"number": number, "token": booking.token}))
-    code = segno.make(link, error="m").svg_inline(scale=4, border=2, dark="currentColor", omitsize=True)
-    return render(
-        request, "bookings/booking.html", {"page": page, "organization": page.organization, "code": code, "link": link}
-    )
+    code = segno.make(link, error="m").svg_inline(scale=4, border=2, omitsize=True)
+    context |= {
+        "page": page,
+        "organization": page.organization,
+        "code": code,
+        "link": link,
+        "calendar_url": calendar_url,
+    }
+    return render(request, "bookings/booking.html", context)
 
 
 @require_GET
 def download_calendar(request: HttpRequest, number: str) -> HttpResponse:
     """GET /bookings/{number}/calendar.ics"""
-    _require_token(number, request.COOKIES.get(COOKIE))
+    require_booking(number, request.COOKIES.get(COOKIE))
     response = HttpResponse(booking_calendar(booking_page(number)), content_type="text/calendar; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="booking-{number}.ics"'
     return response

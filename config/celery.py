@@ -19,6 +19,11 @@ BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": 15 * 60,
         "options": {"expires": 10 * 60},
     },
+    "hand facts to their consumers": {
+        "task": "alerts.tasks.fan_out_facts",
+        "schedule": 30,
+        "options": {"expires": 25},
+    },
     "audit the sessions from yesterday onward": {
         "task": "alerts.tasks.audit_sessions",
         "schedule": 30,
@@ -33,6 +38,7 @@ BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
 }
 
 app = Celery("holdfast")
+app.set_default()  # in every thread: Celery's own default app would look for another broker
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.conf.beat_schedule = BEAT_SCHEDULE
 app.autodiscover_tasks()

@@ -34,6 +34,8 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "django.contrib.postgres",
+    "csp",
+    "django_htmx",
     "rest_framework",
     "config.kit",
     "config.tenants",
@@ -44,15 +46,17 @@ INSTALLED_APPS = [
     "alerts",
 ]
 MIDDLEWARE = [
+    "alerts.metrics.MetricsMiddleware",
     "django.middleware.security.SecurityMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "config.kit.people.StaticFiles",
+    "config.kit.people.ContentPolicy",
     "config.kit.problems.ProblemMiddleware",
-    "django.contrib.sessions.middleware.SessionMiddleware",
+    "config.kit.people.Sessions",
     "django.middleware.common.CommonMiddleware",
-    "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "django.contrib.messages.middleware.MessageMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "config.kit.people.Csrf",
+    "config.kit.people.Authentication",
+    "config.kit.people.Messages",
+    "config.kit.people.Framing",
 ]
 ROOT_URLCONF = "config.urls"
 WSGI_APPLICATION = "config.wsgi.application"
@@ -70,7 +74,6 @@ TEMPLATES = [
         },
     }
 ]
-APPEND_SLASH = False  # the API answers with and without the slash; pages redirect by their own URL patterns
 
 # PostgreSQL: it decides. The role of DATABASE_URL owns nothing; its timeouts are set on the role. -----------------
 DATABASES = {
@@ -101,6 +104,13 @@ CELERY_TASK_ACKS_LATE = True
 CELERY_TIMEZONE = "UTC"
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 
+# The realtime process, as browsers reach it: sockets and server-sent events.
+REALTIME_URL = env.str("REALTIME_URL", default="http://127.0.0.1:8001")
+
+# Watching: who may read /metrics from elsewhere, and where the disk is looked at. ---------------------------------
+METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
+DATA_DIR = BASE_DIR / env.str("DATA_DIR", default=".data")
+
 # People ---------------------------------------------------------------------------------------------------------
 AUTH_USER_MODEL = "tenants.User"
 AUTH_PASSWORD_VALIDATORS = [
@@ -117,16 +127,32 @@ SECURE_PROXY = env.bool("BEHIND_TLS_PROXY", default=not DEBUG)
 if SECURE_PROXY:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     SECURE_SSL_REDIRECT = True
-    SECURE_REDIRECT_EXEMPT = [r"^livez$", r"^readyz$"]
+    SECURE_REDIRECT_EXEMPT = [r"^(livez|readyz|health|metrics)/?$"]
     SECURE_HSTS_SECONDS = 31_536_000
     SECURE_HSTS_INCLUDE_SUBDOMAINS = True
     SECURE_HSTS_PRELOAD = True
     SESSION_COOKIE_SECURE = True
     CSRF_COOKIE_SECURE = True
+X_FRAME_OPTIONS = "DENY"
+# Everything is ours and from here: no inline script or style, nothing from elsewhere, in nobody's frame.
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": ["'none'"],
+        "script-src": ["'self'"],
+        "style-src": ["'self'"],
+        "img-src": ["'self'", "data:"],
+        "font-src": ["'self'"],
+        "connect-src": ["'self'", REALTIME_URL, REALTIME_URL.replace("http", "ws", 1)],
+        "form-action": ["'self'"],
+        "base-uri": ["'none'"],
+        "frame-ancestors": ["'none'"],
+    }
+}
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 DATA_UPLOAD_MAX_MEMORY_SIZE = 64 * 1024  # bytes; the largest honest request, a booking of many lines, is under 20 kB
 
 STATIC_URL = "static/"
+STATICFILES_DIRS = [BASE_DIR / "static"]
 STATIC_ROOT = env.str("STATIC_ROOT", default=str(BASE_DIR / "staticfiles"))
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},

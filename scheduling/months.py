@@ -6,8 +6,6 @@ Redis away: every answer is made anew. Nothing is decided by it.
 
 import calendar
 import logging
-import threading
-import time
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -17,6 +15,7 @@ from django.core.cache import cache
 from django.db import connection
 from redis.exceptions import RedisError
 
+from config.kit.gathering import Gathering
 from config.kit.ids import uuid7
 from config.kit.refusals import NotFound
 
@@ -111,40 +110,6 @@ def _version_key(activity_id: UUID) -> str:
     return f"month-version:{activity_id}"
 
 
-class Nudges:
-    """Moves the versions of changed activities, gathered for a moment, in a thread beside the requests.
-
-    A nudge may be lost with its process: the cache forgets within 5 seconds all the same.
-    """
-
-    def __init__(self) -> None:
-        self._changed: set[UUID] = set()
-        self._lock = threading.Lock()
-        self._running = False
-
-    def add(self, activities: list[UUID]) -> None:
-        """Remember what changed, and see that somebody tells it."""
-        with self._lock:
-            self._changed.update(activities)
-            if self._running:
-                return
-            self._running = True
-        threading.Thread(target=self._run, name="month-nudges", daemon=True).start()
-
-    def _run(self) -> None:
-        idle = 0
-        while True:
-            time.sleep(NUDGE_SECONDS)
-            with self._lock:
-                changed, self._changed = self._changed, set()
-                idle = 0 if changed else idle + 1
-                if idle > SECONDS / NUDGE_SECONDS:  # quiet: let the thread go
-                    self._running = False
-                    return
-            if changed:
-                move_versions(changed)
-
-
 def move_versions(activities: set[UUID]) -> None:
     """Give each activity a new version: what was kept for the old one is not served any more."""
     try:
@@ -153,4 +118,4 @@ def move_versions(activities: set[UUID]) -> None:
         logger.warning("the display cache is away; a month may look up to %s seconds old", SECONDS)
 
 
-nudges = Nudges()
+nudges = Gathering(move_versions, name="month-nudges", gather_seconds=NUDGE_SECONDS)

@@ -2,7 +2,7 @@
 
 import calendar
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -16,6 +16,8 @@ from config.tenants.models import Organization
 from scheduling.availability import REASONS, Availability, judge, with_availability
 from scheduling.models import Activity, Session
 from scheduling.months import month_availability
+
+BookUrl = Callable[[UUID], str]  # a page's own address for booking a session: the site's, or the embed's
 
 BAR_STEPS = 10  # a day's bar is drawn in tenths
 FEW = 5  # a fifth or less of the places is "few"
@@ -64,6 +66,8 @@ class SessionRow:
     price_minor: int | None
     currency: str
     reason: str
+    version: int
+    book_url: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +80,11 @@ class ActivityPage:
     day: date | None
     sessions: tuple[SessionRow, ...]
     price_from: int | None
+
+    @property
+    def can_book(self) -> bool:
+        """Can it be settled here: free, or paid on arrival?"""
+        return self.activity.pay_on_arrival or self.price_from == 0
 
 
 def find_activity(*, organization: str, activity: str) -> Activity:
@@ -96,7 +105,7 @@ def organization_page(slug: str) -> tuple[Organization, list[Activity]]:
     return organization, list(rows.prefetch_related("units").order_by("name"))
 
 
-def activity_page(activity: Activity, *, month: str | None, day: str | None) -> ActivityPage:
+def activity_page(activity: Activity, *, month: str | None, day: str | None, book_url: BookUrl) -> ActivityPage:
     """Gather the page for a month ("YYYY-MM") and a day ("YYYY-MM-DD"); what cannot be read is this month's."""
     zone = activity.venue.zone
     today = database_now().astimezone(zone).date()
@@ -106,7 +115,7 @@ def activity_page(activity: Activity, *, month: str | None, day: str | None) -> 
     days = _days(activity, first)
     if chosen is None or (chosen.year, chosen.month) != (first.year, first.month):
         chosen = _first_open(days, today)
-    sessions = tuple(sessions_of_day(activity, chosen)) if chosen else ()
+    sessions = tuple(sessions_of_day(activity, chosen, book_url)) if chosen else ()
     prices = [unit.price_minor for unit in activity.units.all() if unit.is_default]
     return ActivityPage(
         activity, zone, _month(first, days, chosen, today, activity.opens_days_before), chosen, sessions,
@@ -155,17 +164,19 @@ def _month(first: date, days: list[Mapping[str, Any]], chosen: date | None, toda
     )
 
 
-def sessions_of_day(activity: Activity, day: date) -> list[SessionRow]:
+def sessions_of_day(activity: Activity, day: date, book_url: BookUrl) -> list[SessionRow]:
     """Return the rows of one date of the venue, in order of time, in one query."""
     zone = activity.venue.zone
     begins = datetime(day.year, day.month, day.day, tzinfo=zone)
     sessions = Session.objects.visible().filter(
         activity=activity, starts_at__gte=begins, starts_at__lt=begins + timedelta(days=1)
     )
-    return [session_row(judge(row), zone) for row in with_availability(sessions.order_by("starts_at"))]
+    return [
+        session_row(judge(row), zone, book_url(row["id"])) for row in with_availability(sessions.order_by("starts_at"))
+    ]
 
 
-def session_row(found: Availability, zone: ZoneInfo) -> SessionRow:
+def session_row(found: Availability, zone: ZoneInfo, book_url: str = "") -> SessionRow:
     """Write a session as a row."""
     session = found.session
     return SessionRow(
@@ -181,4 +192,6 @@ def session_row(found: Availability, zone: ZoneInfo) -> SessionRow:
         price_minor=session["price"],
         currency=session["currency"],
         reason=REASONS[found.reasons[0]] if found.reasons else "",
+        version=session["version"],
+        book_url=book_url,
     )

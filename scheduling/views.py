@@ -1,20 +1,28 @@
 """Customer pages: what there is, when, and how many. Parse, one call, answer."""
 
+from collections.abc import Callable
 from uuid import UUID
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods
 
+from config.kit.forms import csrf_field
 from config.kit.refusals import NotFound, Refusal
 from config.tenants.models import Organization
 from scheduling import pages
 from scheduling.availability import check_slot_availability
 from scheduling.baskets import remember_basket
 from scheduling.forms import PartyForm
-from scheduling.models import Reservation
+from scheduling.models import Activity, Reservation
+from scheduling.schedule_rules import DAY_NAMES
 from scheduling.services import reservations
 from scheduling.services.reservations import Party
+
+OnHeld = Callable[[HttpRequest, Reservation], HttpResponse]
+WEEKDAYS = [(name[:2], name) for name in DAY_NAMES]
 
 
 @require_GET
@@ -35,9 +43,29 @@ def show_organization(request: HttpRequest, organization: str) -> HttpResponse:
 def show_activity(request: HttpRequest, organization: str, activity: str) -> HttpResponse:
     """GET /{organization}/{activity}/?month=&day=: the month, and the sessions of a day."""
     found = pages.find_activity(organization=organization, activity=activity)
-    page = pages.activity_page(found, month=request.GET.get("month"), day=request.GET.get("day"))
+    slugs = {"organization": organization, "activity": activity}
+    return render_activity(
+        request, found, here=f"{reverse('activity', kwargs=slugs)}?",
+        book_url=lambda session_id: reverse("hold-session", kwargs={**slugs, "session_id": session_id}),
+    )  # fmt: skip
+
+
+def render_activity(
+    request: HttpRequest, activity: Activity, *, here: str, book_url: pages.BookUrl, **extra: object
+) -> HttpResponse:
+    """Render an activity's month and day, for the site or for a frame; `here` is its address, ready for a query."""
+    page = pages.activity_page(activity, month=request.GET.get("month"), day=request.GET.get("day"), book_url=book_url)
     template = "scheduling/_calendar.html" if request.headers.get("HX-Request") else "scheduling/activity.html"
-    response = render(request, template, {"page": page, "organization": found.organization})
+    live = settings.REALTIME_URL.replace("http", "ws", 1)
+    context = {
+        "page": page,
+        "organization": activity.organization,
+        "weekdays": WEEKDAYS,
+        "live_url": f"{live}/ws/availability/?activity={activity.id}",
+        "here": here,
+        **extra,
+    }
+    response = render(request, template, context)
     response["Vary"] = "HX-Request"
     return response
 
@@ -46,21 +74,29 @@ def show_activity(request: HttpRequest, organization: str, activity: str) -> Htt
 def hold_session(request: HttpRequest, organization: str, activity: str, session_id: UUID) -> HttpResponse:
     """GET and POST /{organization}/{activity}/{session}/: how many come; then the hold, and on to the checkout."""
     found = pages.find_activity(organization=organization, activity=activity)
-    form = PartyForm(request.POST or None, activity=found)
+    here = reverse("activity", kwargs={"organization": organization, "activity": activity})
+    return answer_party(request, found, session_id, on_held=_to_checkout, here=f"{here}?", proof=csrf_field(request))
+
+
+def answer_party(
+    request: HttpRequest, activity: Activity, session_id: UUID, *, on_held: OnHeld, **context: object
+) -> HttpResponse:
+    """Ask how many come, and hold their places; `on_held` leads on, `context` is the site's or the frame's."""
+    form = PartyForm(request.POST or None, activity=activity)
     refusal: Refusal | None = None
     if request.method == "POST" and form.is_valid():
         try:
-            return _to_checkout(request, _hold(form, session_id))
+            return on_held(request, _hold(form, session_id))
         except Refusal as refused:
             refusal = refused
-    answer = check_slot_availability(session_id=session_id, organization_id=found.organization_id)
-    if answer.session["activity_id"] != found.id:
+    answer = check_slot_availability(session_id=session_id, organization_id=activity.organization_id)
+    if answer.session["activity_id"] != activity.id:
         raise NotFound
-    context = {
-        "activity": found,
-        "organization": found.organization,
-        "zone": found.venue.zone,
-        "session": pages.session_row(answer, found.venue.zone),
+    context |= {
+        "activity": activity,
+        "organization": activity.organization,
+        "zone": activity.venue.zone,
+        "session": pages.session_row(answer, activity.venue.zone),
         "form": form,
         "refusal": refusal,
     }

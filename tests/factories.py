@@ -26,6 +26,12 @@ CUSTOMER = Actor(kind=ActorKind.CUSTOMER, channel="api")
 _numbers = count(1)
 
 
+def stranger() -> Contact:
+    """Return somebody who has never booked before."""
+    number = next(_numbers)
+    return Contact(email=f"guest-{number}@example.org", name=f"Guest {number}")
+
+
 def make_organization(**overrides: Any) -> Organization:
     """Create an active organization with a slug of its own."""
     number = next(_numbers)
@@ -89,14 +95,16 @@ def hold(session: Session, party_size: int = 1, *, email: str = ANNA.email, bask
 
 
 def book(*sessions: Session, party_size: int = 1, contact: Contact = ANNA, actor: Actor = CUSTOMER) -> Booking:
-    """Book a party in each of these sessions, as one confirmed booking."""
+    """Book a party in each of these sessions, as one confirmed booking; again is meant."""
     lines = [Wanted(Party(session_id=session.id, party_size=party_size)) for session in sessions]
-    return checkout.book_lines(lines=lines, contact=contact, terms=Terms(), actor=actor)
+    return checkout.book_lines(lines=lines, contact=contact, terms=Terms(confirm_duplicate=True), actor=actor)
 
 
 def confirm(reservation: Reservation, *, contact: Contact = ANNA, actor: Actor = CUSTOMER) -> Booking:
-    """Confirm a reservation's basket, paid on arrival."""
-    return checkout.confirm_reservation(reservation_id=reservation.id, contact=contact, actor=actor)
+    """Confirm a reservation's basket, paid on arrival; again is meant."""
+    return checkout.confirm_reservation(
+        reservation_id=reservation.id, contact=contact, actor=actor, confirm_duplicate=True
+    )
 
 
 def lapse(*reservations: Reservation, ago: timedelta = timedelta(seconds=1)) -> None:

@@ -3,9 +3,10 @@
 Batches keep every statement short: an open snapshot slows a busy session down.
 """
 
+import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -13,8 +14,11 @@ from django.core.cache import cache
 from django.db import connection, models
 from redis.exceptions import RedisError
 
+from alerts.services.fan_out import FAN_OUT_RAN
 from alerts.services.invariants import (
     BOOKING_INVARIANTS,
+    DUPLICATES,
+    FANNED_OUT,
     IDEMPOTENCY,
     LIVENESS,
     SESSION_INVARIANTS,
@@ -25,6 +29,12 @@ from bookings.models import Booking
 from config.kit.clock import database_now
 from scheduling.models import Session
 from scheduling.tasks import SWEEP_RAN
+
+logger = logging.getLogger(__name__)
+
+RESULT = "audit-result:{scope}"  # in the cache: what the last audit of a scope found, and when
+RESULT_IS_KEPT_SECONDS = 2 * 60 * 60
+SCOPES = ("sessions", "everything")
 
 BATCH = 1_000  # rows of which one statement sees all that belongs to them
 
@@ -40,6 +50,28 @@ class Finding:
 
     def __str__(self) -> str:
         return f"{self.code} {self.id}: {self.broken} ({self.detail})"
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How an audit ended."""
+
+    at: datetime
+    findings: int
+
+
+def remember_result(scope: str, *, findings: int) -> None:
+    """Keep how the last audit ended, for the health page and the metrics; with Redis away it is forgotten."""
+    try:
+        cache.set(RESULT.format(scope=scope), Result(database_now(), findings), timeout=RESULT_IS_KEPT_SECONDS)
+    except (RedisError, OSError):
+        logger.warning("the cache is away: the audit's result is only in the log")
+
+
+def last_results() -> dict[str, Result]:
+    """Return the last result of each scope that is remembered; raises when Redis is away."""
+    found = cache.get_many([RESULT.format(scope=scope) for scope in SCOPES])
+    return {scope: found[key] for scope in SCOPES if (key := RESULT.format(scope=scope)) in found}
 
 
 def check_invariants() -> list[Finding]:
@@ -61,20 +93,22 @@ def check_sessions(sessions: "models.QuerySet[Session]") -> Iterator[Finding]:
 
 
 def check_liveness() -> Iterator[Finding]:
-    """Yield holds that the sweep ought to have ended; nothing while it is not known to run."""
+    """Yield what a sweep ought to have done; nothing while it is not known to run."""
     try:
-        sweep_runs = cache.get(SWEEP_RAN) is not None
+        running = cache.get_many([SWEEP_RAN, FAN_OUT_RAN])
     except (RedisError, OSError):
-        sweep_runs = False
-    if sweep_runs:
+        return
+    if SWEEP_RAN in running:
         yield from _offenders(LIVENESS)
+    if FAN_OUT_RAN in running:
+        yield from _offenders(FANNED_OUT)
 
 
 def _check_the_rest() -> Iterator[Finding]:
     for ids in _batches(Booking.objects.all()):
         for invariant in BOOKING_INVARIANTS:
             yield from _offenders(invariant, ids)
-    for invariant in (IDEMPOTENCY, *tenant_invariants()):
+    for invariant in (IDEMPOTENCY, DUPLICATES, *tenant_invariants()):
         yield from _offenders(invariant)
 
 

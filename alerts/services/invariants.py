@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from django.apps import apps
 from django.db import models
 
+from alerts.consumers import CONSUMERS
 from bookings.models import Booking
 from config.kit.facts import hash_expression
 
@@ -79,6 +80,21 @@ LIVENESS = Invariant(
     WHERE status = 'held' AND expires_at < (SELECT clock_timestamp()) - interval '2 minutes'""",
 )
 
+
+def _wanted() -> str:
+    pairs = [(name, kind) for name, consumer in CONSUMERS.items() for kind in sorted(consumer.kinds)]
+    return ", ".join(f"('{name}', '{kind}')" for name, kind in pairs)
+
+
+FANNED_OUT = Invariant(
+    "I17",
+    "a fact that a consumer has not had after five minutes, though the fan-out runs",
+    f"""SELECT e.id, w.consumer || ', ' || e.kind || ' at ' || e.at
+    FROM (VALUES {_wanted()}) w (consumer, kind) JOIN bookings_bookingevent e ON e.kind = w.kind
+    WHERE e.at < (SELECT clock_timestamp()) - interval '5 minutes' AND NOT EXISTS (
+        SELECT FROM alerts_handled h WHERE h.fact_id = e.id AND h.consumer = w.consumer)""",
+)
+
 BOOKING_INVARIANTS = [
     Invariant(
         "I10",
@@ -112,6 +128,13 @@ BOOKING_INVARIANTS = [
         WHERE hash <> computed OR previous_hash <> linked OR (seq = event_seq AND hash <> event_hash)""",
     ),
     Invariant(
+        "I17",
+        "confirmed without the fact that says so",
+        """SELECT b.id, 'no booking_confirmed' FROM bookings_booking b
+        WHERE b.id = ANY(%(ids)s) AND b.status = 'confirmed' AND NOT EXISTS (
+            SELECT FROM bookings_bookingevent e WHERE e.booking_id = b.id AND e.kind = 'booking_confirmed')""",
+    ),
+    Invariant(
         "I18",
         "a live line of a confirmed booking without its confirmed reservation",
         """SELECT l.id, 'reservation ' || r.status FROM bookings_line l JOIN bookings_booking b ON b.id = l.booking_id
@@ -129,6 +152,18 @@ IDEMPOTENCY = Invariant(
             SELECT FROM scheduling_reservation r WHERE r.id = k.effect_id AND r.organization_id = k.organization_id)
         AND NOT EXISTS (
             SELECT FROM bookings_booking b WHERE b.id = k.effect_id AND b.organization_id = k.organization_id)""",
+)
+
+
+DUPLICATES = Invariant(
+    "I20",
+    "the same people are in the same session twice, and nobody said that it is meant",
+    """SELECT l.id, t.n || ' live lines' FROM (
+        SELECT duplicate_key, count(*) AS n FROM bookings_line
+        WHERE status = 'live' AND duplicate_override_of_id IS NULL AND duplicate_key <> ''
+        GROUP BY duplicate_key HAVING count(*) > 1) t
+    JOIN bookings_line l ON l.duplicate_key = t.duplicate_key AND l.status = 'live'
+        AND l.duplicate_override_of_id IS NULL""",
 )
 
 

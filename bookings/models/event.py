@@ -32,6 +32,7 @@ class BookingEvent(Fact):
                 name="booking_event_system_never_ends",
             ),
         ]
+        indexes = [models.Index(fields=["kind", "id"], name="booking_event_by_kind")]  # how the fan-out looks
 
     def __str__(self) -> str:
         return f"{self.seq} {self.kind}"

@@ -49,6 +49,11 @@ class Line(TenantModel):
     party_size = models.PositiveIntegerField()
     amount_minor = models.PositiveIntegerField()
     quote = models.JSONField()  # as it stood on the reservation
+    # Who booked, and who comes, as a digest; services/duplicates.py. An override names the line that it repeats.
+    duplicate_key = models.CharField(max_length=64, blank=True, default="", db_default="", editable=False)
+    duplicate_override_of = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.PROTECT, related_name="+", db_constraint=False, db_index=False
+    )
     participants = models.ManyToManyField(Participant, through="LineParticipant", related_name="lines")
 
     class Meta(TenantModel.Meta):
@@ -60,6 +65,11 @@ class Line(TenantModel):
                 name="line_attendance_known",
             ),
             models.CheckConstraint(condition=models.Q(party_size__gte=1), name="line_has_somebody"),
+            models.UniqueConstraint(
+                fields=["duplicate_key"],
+                condition=models.Q(status="live", duplicate_override_of=None) & ~models.Q(duplicate_key=""),
+                name="line_duplicate_once",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -1,6 +1,6 @@
 """From a basket, or from lines, to a confirmed booking: places, booking, lines and fact in one transaction."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from uuid import UUID
@@ -8,7 +8,7 @@ from uuid import UUID
 from django.db import transaction
 
 from bookings.models import Booking, Customer, Line, LineParticipant, Participant
-from bookings.services import lifecycle
+from bookings.services import duplicates, lifecycle
 from bookings.services.lifecycle import Actor
 from config.kit import idempotency
 from config.kit.clock import database_now
@@ -17,6 +17,7 @@ from config.kit.ids import uuid7
 from config.kit.refusals import FieldError, InvalidRequest, NotFound, Refusal, invalid
 from config.kit.retries import retry_on_deadlock
 from payments.methods import PaymentMethod, settling_method
+from scheduling.availability import REASONS
 from scheduling.models import Activity, Reservation, Session
 from scheduling.services import capacity, reservations
 from scheduling.services.reservations import Party
@@ -56,10 +57,11 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """How it is paid for, and the total the customer was shown."""
+    """How it is paid for, the total the customer was shown, and whether a second booking of the same is meant."""
 
     payment_method: str | None = None
     expected_total: int | None = None  # minor units
+    confirm_duplicate: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,7 @@ class _Deal:
         return sum(reservation.amount_minor for reservation in self.reservations)
 
 
+@duplicates.leave_a_trace
 @retry_on_deadlock
 @transaction.atomic
 def book_lines(
@@ -82,7 +85,8 @@ def book_lines(
 ) -> Booking:  # fmt: skip
     """Take places for every line and confirm them as one booking, or change nothing.
 
-    The sessions' organization is the booking's; lines of two organizations are refused.
+    The sessions' organization is the booking's; lines of two organizations are refused, and so is what this address
+    has booked for the same people already (DuplicateBooking), unless the terms say that it is meant.
     """
     booking_id = uuid7()
     owner = _owner([line.party.session_id for line in lines], organization_id)
@@ -94,22 +98,25 @@ def book_lines(
     return _confirm(deal, booking_id=booking_id, contact=contact, terms=terms, actor=actor)
 
 
+@duplicates.leave_a_trace
 @retry_on_deadlock
 @transaction.atomic
 def book_basket(*, basket: UUID, contact: Contact, terms: Terms, actor: Actor, claim: Claim | None = None) -> Booking:
     """Confirm every held reservation of a basket as one booking, or change nothing.
 
-    Refuses with ReservationLapsed when one of them is over: the basket is bought whole.
+    Refuses with ReservationLapsed when one of them is over: the basket is bought whole; and with DuplicateBooking.
     """
     booking_id = uuid7()
     rows = Reservation.objects.of_basket(basket).exclude(status=Reservation.Status.RELEASED)
     found = list(rows.values_list("id", "session_id", "organization_id"))
     if not found:
         raise NotFound
-    prior = idempotency.record(claim, organization_id=found[0][2], effect_id=booking_id)
+    owner = _one_owner({organization_id for _, _, organization_id in found})
+    prior = idempotency.record(claim, organization_id=owner, effect_id=booking_id)
     if prior:
         return Booking.objects.get(id=prior)
-    capacity.lock_sessions(session_id for _, session_id, _ in found)
+    sessions = capacity.lock_sessions(session_id for _, session_id, _ in found)
+    _require_taking_place(sessions.values())
     held = capacity.lock_reservations(reservation_id for reservation_id, _, _ in found)
     now = database_now()
     for reservation in held:
@@ -117,12 +124,16 @@ def book_basket(*, basket: UUID, contact: Contact, terms: Terms, actor: Actor, c
     return _confirm(_Deal(held), booking_id=booking_id, contact=contact, terms=terms, actor=actor)
 
 
-def confirm_reservation(*, reservation_id: UUID, contact: Contact, actor: Actor, claim: Claim | None = None) -> Booking:
+def confirm_reservation(
+    *, reservation_id: UUID, contact: Contact, actor: Actor, confirm_duplicate: bool = False,
+    claim: Claim | None = None,
+) -> Booking:  # fmt: skip
     """Confirm a reservation's whole basket; free, or paid on arrival where that is allowed, else PaymentRequired."""
     basket = Reservation.objects.filter(id=reservation_id).values_list("basket", flat=True).first()
     if basket is None:
         raise NotFound
-    return book_basket(basket=basket, contact=contact, terms=Terms(), actor=actor, claim=claim)
+    terms = Terms(confirm_duplicate=confirm_duplicate)
+    return book_basket(basket=basket, contact=contact, terms=terms, actor=actor, claim=claim)
 
 
 # Under the locks --------------------------------------------------------------------------------------------------
@@ -134,16 +145,30 @@ def _owner(session_ids: Sequence[UUID], organization_id: UUID | None) -> UUID:
     missing = [session_id for session_id in session_ids if session_id not in owners]
     if missing or organization_id not in (None, *owners.values()):
         raise NotFound
-    if len(set(owners.values())) > 1:
+    return _one_owner(set(owners.values()))
+
+
+def _one_owner(owners: set[UUID]) -> UUID:
+    if len(owners) > 1:
         raise invalid("lines", "several_organizations", "One booking is for sessions of one organization.")
-    return next(iter(owners.values()))
+    return next(iter(owners))
+
+
+def _require_taking_place(sessions: Iterable[Session]) -> None:
+    """Refuse to book what does not take place any more; a session that was only closed keeps its promise to holders."""
+    over = [s for s in sessions if s.status in (Session.Status.CANCELLED, Session.Status.COMPLETED)]
+    if over:
+        raise reservations.NotBookable(REASONS["cancelled"], extra={"session": over[0].id, "reasons": ["cancelled"]})
 
 
 def _confirm(deal: _Deal, *, booking_id: UUID, contact: Contact, terms: Terms, actor: Actor) -> Booking:
     """Write customer, booking and lines, confirm the places, and say so in a fact."""
     booking = _write_booking(deal, booking_id, contact, terms)
     lifecycle.record_event(booking, kind="booking_started", to_status=booking.status, actor=actor)
-    _write_lines(booking, deal)
+    lines = _lines(booking, deal, contact)
+    twins = duplicates.write_lines(lines, confirmed=terms.confirm_duplicate)
+    _write_participants(booking, lines, deal)
+    duplicates.record_overrides(booking, lines, twins, actor=actor)
     capacity.confirm_places(deal.reservations, at=database_now())
     lifecycle.transition(
         booking, to=Booking.Status.CONFIRMED, kind="booking_confirmed", actor=actor,
@@ -189,22 +214,34 @@ def _customer(organization_id: UUID, contact: Contact) -> Customer:
     return customer
 
 
-def _write_lines(booking: Booking, deal: _Deal) -> None:
-    """Write one line per reservation, with its people."""
-    lines = [
+def _lines(booking: Booking, deal: _Deal, contact: Contact) -> list[Line]:
+    """Return one line per reservation, not yet written."""
+    names = _names_by_reservation(deal)
+    return [
         Line(
             organization_id=booking.organization_id, booking=booking, session_id=reservation.session_id,
             reservation=reservation, party_size=reservation.party_size, amount_minor=reservation.amount_minor,
             quote=reservation.quote,
+            duplicate_key=duplicates.duplicate_key(
+                session_id=reservation.session_id, email=contact.email, people=people
+            ),
         )
-        for reservation in deal.reservations
+        for reservation, people in zip(deal.reservations, names, strict=True)
     ]  # fmt: skip
-    Line.objects.bulk_create(lines)
-    if any(deal.people):
-        _write_participants(booking, lines, deal)
+
+
+def _names_by_reservation(deal: _Deal) -> list[list[str]]:
+    """Return who comes on each reservation, by name, whether named now or known by id."""
+    ids = [person.id for people in deal.people for person in people if person.id]
+    known = dict(Participant.objects.filter(id__in=ids).values_list("id", "name")) if ids else {}
+    people_of = deal.people or [()] * len(deal.reservations)
+    return [[known.get(person.id, person.name) for person in people] for people in people_of]
 
 
 def _write_participants(booking: Booking, lines: Sequence[Line], deal: _Deal) -> None:
+    """Write who comes on each line."""
+    if not any(deal.people):
+        return
     errors = list(_wrong_people(booking.customer, deal))
     if errors:
         raise InvalidRequest("Some of the people named cannot come on this booking.", errors=errors)

@@ -4,12 +4,15 @@ import hashlib
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 from uuid import UUID
 
+from django.db import transaction
 from django.db.models import F
 
 from bookings.models import Booking, BookingEvent, BookingEventDetail
+from bookings.signals import fact_recorded
 from config.kit.facts import ActorKind
 from config.kit.refusals import Refusal
 from scheduling.services.capacity import require_transaction
@@ -48,6 +51,7 @@ def record_event(
         BookingEventDetail.objects.create(
             organization_id=booking.organization_id, event=event, salt=salt, **actor.detail
         )
+    transaction.on_commit(partial(fact_recorded.send, None, fact_id=event.id, kind=kind), robust=True)
     return event
 
 

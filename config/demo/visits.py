@@ -102,7 +102,7 @@ def _book(scene: Scene, sessions: list[Session], party: PartyPlan) -> None:
     checkout.book_lines(
         lines=[Wanted(Party(session_id=session.id, party_size=None, units=units), people) for session in sessions],
         contact=contact,
-        terms=Terms(),
+        terms=Terms(confirm_duplicate=True),
         actor=next(scene.visitors.actors),
         organization_id=scene.activity.organization_id,
     )

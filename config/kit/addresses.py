@@ -5,7 +5,8 @@ from collections.abc import Callable
 from functools import wraps
 from uuid import UUID
 
-from django.http import HttpRequest, HttpResponseBase, HttpResponseNotFound
+from django.http import HttpRequest, HttpResponseBase
+from django.shortcuts import render
 from django.urls import URLPattern, re_path
 
 from config.kit.problems import ProblemMiddleware, problem
@@ -29,4 +30,4 @@ def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponseBa
     """Answer an address that nobody knows: a problem for programs, a page for people."""
     if request.path.startswith(ProblemMiddleware.PREFIXES):
         return problem(NotFound())
-    return HttpResponseNotFound("There is nothing at this address.", content_type="text/plain; charset=utf-8")
+    return render(request, "404.html", status=404)

@@ -6,12 +6,15 @@ from typing import Any, ClassVar
 
 from django.db import DatabaseError, InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
 from rest_framework import exceptions
 from rest_framework.views import set_rollback
 
 from config.kit.refusals import FieldError, InvalidRequest, NotFound, Refusal
 
 logger = logging.getLogger(__name__)
+
+REFUSAL_CODE = "refusal_code"  # the attribute of a response that is a refusal: whoever counts them reads it
 
 RETRY_AFTER_SECONDS = 1
 # PostgreSQL: lock_not_available, query_canceled, deadlock_detected, serialization_failure, too_many_connections
@@ -60,6 +63,17 @@ def problem(refusal: Refusal) -> JsonResponse:
         **refusal.extra,
     }
     response = JsonResponse(body, status=refusal.status, content_type="application/problem+json")
+    setattr(response, REFUSAL_CODE, refusal.code)
+    if refusal.status == Busy.status:
+        response["Retry-After"] = str(RETRY_AFTER_SECONDS)
+    return response
+
+
+def page(request: HttpRequest, refusal: Refusal) -> HttpResponse:
+    """Render a refusal for people: what is wrong, and how to go on."""
+    template = "404.html" if isinstance(refusal, NotFound) else "refusal.html"
+    response = render(request, template, {"refusal": refusal}, status=refusal.status)
+    setattr(response, REFUSAL_CODE, refusal.code)
     if refusal.status == Busy.status:
         response["Retry-After"] = str(RETRY_AFTER_SECONDS)
     return response
@@ -133,10 +147,10 @@ class ProblemMiddleware:
         return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
-        """Turn an exception into a problem, for programs only."""
-        if not request.path.startswith(self.PREFIXES):
-            return None
+        """Turn an exception into a problem for programs, and a refusal into a page for people."""
         refusal = refusal_of(error)
+        if not request.path.startswith(self.PREFIXES):
+            return page(request, refusal) if refusal else None
         if refusal is None:
             logger.exception("unexpected failure at %s %s", request.method, request.path)
             refusal = Unexpected()

@@ -34,7 +34,7 @@ def trigger_statements(table: str, column: str, initial: list[str], pairs: list[
     move = f"OLD.{column} <> NEW.{column} AND (OLD.{column}, NEW.{column}) NOT IN ({legal})"
     return [
         f"CREATE TRIGGER {column}_begins BEFORE INSERT ON {table} FOR EACH ROW WHEN ({begin}) {refuse}",
-        f"CREATE TRIGGER {column}_moves BEFORE UPDATE ON {table} FOR EACH ROW WHEN ({move}) {refuse}",
+        f"CREATE TRIGGER {column}_moves BEFORE UPDATE OF {column} ON {table} FOR EACH ROW WHEN ({move}) {refuse}",
     ]
 
 

@@ -11,13 +11,13 @@ from contextlib import suppress
 from config.run import addresses, commands
 from config.run.console import say
 from config.run.options import Options, parse_options
-from config.run.processes import ServerError, end_process, is_alive, marked_processes
+from config.run.processes import ServerError, end_together, marked_processes
 from config.run.program import Program
 from config.run.state import FULL_DISK, DataFolder, data_folder
 from config.run.supervisor import Supervisor
 
 WEB_SECONDS = 60.0
-ORPHAN_STOP = ((signal.SIGTERM, 10.0), (signal.SIGKILL, 5.0))
+ORPHAN_SECONDS = 2.0  # nothing they do is lost: tasks are acknowledged late, transactions roll back
 
 
 class Run:
@@ -34,6 +34,7 @@ class Run:
         """Start everything and keep it running, until Ctrl-C or SIGTERM raises KeyboardInterrupt in here."""
         started_at = time.monotonic()
         self._end_orphans()
+        self.folder.empty_metrics()
         addresses.check_port(self.options)
         self._start_servers()
         self._prepare_database()
@@ -53,8 +54,10 @@ class Run:
 
     def _end_orphans(self) -> None:
         """End the programs of a run that was killed; its servers end their own orphans when they start."""
-        for pid in list(marked_processes(f"{addresses.MARK}={self.folder.path}")):
-            end_orphan(pid)
+        orphans = list(marked_processes(f"{addresses.MARK}={self.folder.path}"))
+        if orphans:
+            say("run", f"ending {len(orphans)} processes, left over from a run that was killed")
+            end_together(orphans, seconds=ORPHAN_SECONDS)
 
     def _start_servers(self) -> None:
         servers = addresses.embedded_servers(self.folder)
@@ -68,7 +71,8 @@ class Run:
         addresses.check_database(found["DATABASE_URL"])
         self.environment = addresses.program_environment(self.folder, self.options, found)
         secret = {"SECRET_KEY_FILE": str(self.folder.path / "secret_key")}
-        self.folder.write_state({"address": self.options.address, **found, **secret})
+        realtime = {"REALTIME_URL": self.environment["REALTIME_URL"]}
+        self.folder.write_state({"address": self.options.address, **found, **secret, **realtime})
 
     def _prepare_database(self) -> None:
         owner = self.environment | {"DATABASE_URL": self.environment["DATABASE_OWNER_URL"]}
@@ -108,17 +112,13 @@ class Run:
         say("run", f"ready after {seconds:.1f} s, with {', '.join(self.options.programs)}")
         say("run", f"  site   {self.options.address}")
         say("run", f"  admin  {self.options.address}admin/")
+        if "realtime" in self.options.programs:
+            say("run", f"  live   {self.environment['REALTIME_URL']}")
         with suppress(ImportError, AttributeError):
             login = importlib.import_module("config.demo.credentials")
             if self.options.demo:
                 say("run", f"  demo staff login: {login.STAFF_EMAIL}   password: {login.STAFF_PASSWORD}")
         say("run", "Ctrl-C stops it.")
-
-
-def end_orphan(pid: int) -> None:
-    """End one program of a run that was killed."""
-    say("run", f"ending process {pid}, left over from a run that was killed")
-    end_process(pid, ORPHAN_STOP, is_gone=lambda: not is_alive(pid))
 
 
 def explain(error: Exception) -> str:

@@ -65,28 +65,34 @@ def program_environment(folder: DataFolder, options: Options, addresses: Mapping
         "DEBUG": "on" if options.reload else "off",
         "BEHIND_TLS_PROXY": "off",
         "STATIC_ROOT": str(folder.path / "static"),
+        "REALTIME_URL": options.realtime_address,
         "PYTHONUNBUFFERED": "1",
+        "DATA_DIR": str(folder.path),
+        "PROMETHEUS_MULTIPROC_DIR": str(folder.path / "metrics"),
     }
     forced = {**addresses, "DEMO": "on" if options.demo else "off", "DJANGO_SETTINGS_MODULE": "config.settings"}
     return {**ours, **os.environ, **forced, MARK: str(folder.path)}
 
 
 def check_port(options: Options) -> None:
-    """Raise ServerError with a sentence when the port cannot be had."""
+    """Raise ServerError with a sentence when a port cannot be had."""
     family = socket.AF_INET6 if ":" in options.host else socket.AF_INET
-    try:
-        socket.create_server((options.host, options.port), family=family).close()
-    except OSError as error:
-        raise ServerError(port_complaint(options, error)) from error
+    for name, port in options.ports.items():
+        try:
+            socket.create_server((options.host, port), family=family).close()
+        except OSError as error:
+            raise ServerError(port_complaint(options, name, error)) from error
 
 
-def port_complaint(options: Options, error: OSError) -> str:
-    """Say what is wrong with the port, and what to do."""
+def port_complaint(options: Options, name: str, error: OSError) -> str:
+    """Say what is wrong with a program's port, and what to do."""
+    port = options.ports[name]
+    what = f"Port {port}" if name == "web" else f"Port {port}, for {name},"
     if error.errno == errno.EADDRINUSE:
-        return f"Port {options.port} is taken by another program; set PORT=… to use another one."
+        return f"{what} is taken by another program; set PORT=… to use another one."
     if error.errno == errno.EACCES:
-        return f"Port {options.port} is reserved for root; set PORT=… to 1024 or more."
-    return f"HOST={options.host} PORT={options.port} cannot be served: {error.strerror}."
+        return f"{what} is reserved for root; set PORT=… to 1024 or more."
+    return f"HOST={options.host} PORT={port} cannot be served: {error.strerror}."
 
 
 def check_database(url: str) -> None:

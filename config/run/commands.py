@@ -41,6 +41,17 @@ def web(options: Options) -> list[str]:
     return [*command, "config.wsgi:application"]
 
 
+def realtime(options: Options) -> list[str]:
+    """Serve sockets and server-sent events: one process, because it fans out in memory."""
+    command = [PYTHON, "-m", "uvicorn", "--host", options.host, "--port", str(options.realtime_port)]
+    command += ["--lifespan", "on", "--log-level", "warning", "--no-access-log", "--timeout-graceful-shutdown", "3"]
+    # Visitors say nothing, and a message is smaller than what compressing it would keep in memory for each of them.
+    command += ["--ws-max-size", "1024", "--ws-per-message-deflate", "false"]
+    if options.reload:
+        command += ["--reload", *(part for name in source_folders() for part in ("--reload-dir", name))]
+    return [*command, "config.asgi:application"]
+
+
 def celery(*arguments: str) -> list[str]:
     """Return a command of Celery's, without its banner."""
     level = os.environ.get("LOG_LEVEL", "WARNING")
@@ -62,7 +73,7 @@ def beat(folder: DataFolder) -> list[str]:
 
 def program_command(name: str, options: Options, folder: DataFolder) -> list[str]:
     """Return the command of a program by its name."""
-    return {"web": web(options), "worker": worker(options), "beat": beat(folder)}[name]
+    return {"web": web(options), "realtime": realtime(options), "worker": worker(options), "beat": beat(folder)}[name]
 
 
 def asset_files(folders: Sequence[Path]) -> Iterator[Path]:
@@ -74,7 +85,7 @@ def asset_files(folders: Sequence[Path]) -> Iterator[Path]:
 def assets_version() -> str:
     """Return a digest that changes when the packages or our own static files do."""
     digest = hashlib.sha256((ROOT / "requirements.txt").read_bytes())
-    ours = [path for path in (ROOT / "static", *ROOT.glob("*/static")) if path.is_dir()]
+    ours = [path for path in (ROOT / "static", *(ROOT / name / "static" for name in SOURCES)) if path.is_dir()]
     for file in asset_files(ours):
         status = file.stat()
         digest.update(f"{file} {status.st_size} {status.st_mtime_ns}".encode())

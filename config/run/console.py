@@ -4,7 +4,7 @@ import contextlib
 import os
 import sys
 
-COLOURS = {"web": 36, "worker": 35, "beat": 34, "postgres": 33, "valkey": 31, "run": 32}
+COLOURS = {"web": 36, "realtime": 37, "worker": 35, "beat": 34, "postgres": 33, "valkey": 31, "run": 32}
 WIDTH = max(map(len, COLOURS))
 
 
@@ -13,7 +13,7 @@ def label(name: str) -> str:
     padded = f"{name:<{WIDTH}} |"
     if not sys.stdout.isatty() or "NO_COLOR" in os.environ:
         return padded
-    return f"\033[{COLOURS.get(name, 37)}m{padded}\033[0m"
+    return f"\033[{COLOURS.get(name, 39)}m{padded}\033[0m"
 
 
 def say(name: str, line: str) -> None:

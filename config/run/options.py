@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from config.run.processes import ServerError
 
-PROGRAMS = ("web", "worker", "beat")
+PROGRAMS = ("web", "realtime", "worker", "beat")
 OFF = {"off", "false", "no", "0"}
 LARGEST_PORT = 65535
 
@@ -25,8 +25,27 @@ class Options:
     @property
     def address(self) -> str:
         """Return where a browser finds the site."""
+        return f"{self._url(self.port)}/"
+
+    @property
+    def realtime_port(self) -> int:
+        """Return where sockets and events are served: the site's next."""
+        return self.port + 1
+
+    @property
+    def realtime_address(self) -> str:
+        """Return where a browser finds them, unless REALTIME_URL says otherwise."""
+        return self._url(self.realtime_port)
+
+    @property
+    def ports(self) -> dict[str, int]:
+        """Return the port of each chosen program that listens."""
+        both = {"web": self.port, "realtime": self.realtime_port}
+        return {name: port for name, port in both.items() if name in self.programs}
+
+    def _url(self, port: int) -> str:
         host = "127.0.0.1" if self.host in {"0.0.0.0", "::"} else self.host  # noqa: S104 compared, not bound
-        return f"http://[{host}]:{self.port}/" if ":" in host else f"http://{host}:{self.port}/"
+        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def parse_options(arguments: Sequence[str], environment: Mapping[str, str] = os.environ) -> Options:
@@ -52,4 +71,6 @@ def read_port(text: str) -> int:
     """Return the port number, or raise ServerError."""
     if not text.isdecimal() or not 0 < int(text) <= LARGEST_PORT:
         raise ServerError(f"PORT={text} is no port: it is a number from 1 to {LARGEST_PORT}.")
+    if int(text) == LARGEST_PORT:
+        raise ServerError(f"PORT={text} leaves none for realtime, which takes the next one: choose a smaller number.")
     return int(text)

@@ -61,6 +61,16 @@ def end_process(pid: int, steps: Iterable[tuple[signal.Signals, float]], *, is_g
     raise ServerError(f"The process {pid} does not stop: {command_of(pid)}")
 
 
+def end_together(pids: Sequence[int], *, seconds: float) -> None:
+    """Ask all of them to end, and after so many seconds do not ask any more."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
+        if wait_until(lambda: not any(map(is_alive, pids)), seconds=seconds):
+            return
+
+
 def end_group(group: int, number: signal.Signals) -> None:
     """Send a signal to a whole process group: a killed parent leaves its children there."""
     with contextlib.suppress(ProcessLookupError, PermissionError):

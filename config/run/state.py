@@ -84,6 +84,11 @@ class DataFolder:
             write_private(file, secrets.token_urlsafe(48))
         return file.read_text().strip()
 
+    def empty_metrics(self) -> None:
+        """Make an empty folder for the programs' counters: a run begins to count at zero."""
+        shutil.rmtree(self.path / "metrics", ignore_errors=True)
+        (self.path / "metrics").mkdir(mode=0o700)
+
     def _complaint(self, error: OSError) -> str:
         if error.errno in FULL_DISK:
             return self._full("nothing more can be written")

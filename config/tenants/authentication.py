@@ -32,6 +32,20 @@ def api_key_of(request: HttpRequest | Request) -> ApiKey | None:
     return key
 
 
+class ApiKeyRequired(Refusal):
+    """This is for programs of an organization."""
+
+    code, title, status = "api_key_required", "Send an API key of the organization", 401
+
+
+def require_api_key(request: HttpRequest | Request) -> ApiKey:
+    """Return the caller's key; the public is refused."""
+    key = api_key_of(request)
+    if key is None:
+        raise ApiKeyRequired
+    return key
+
+
 class ApiKeyAuthentication(BaseAuthentication):
     """The same for the REST framework: `request.auth` is the key; no user stands behind a program."""
 

@@ -56,6 +56,13 @@ class User(AbstractBaseUser, PermissionsMixin):
         return self.email
 
 
+# Addresses of ours at the root: no organization may take such a name.
+RESERVED_SLUGS = (
+    "admin", "api", "bookings", "checkout", "embed", "events", "health", "livez", "metrics", "octo", "readyz", "staff",
+    "static", "ws",
+)  # fmt: skip
+
+
 class Organization(models.Model):
     """The tenant: a school or an operator; owns everything below it."""
 
@@ -79,6 +86,7 @@ class Organization(models.Model):
             models.CheckConstraint(
                 condition=models.Q(slug__regex=r"^[a-z0-9]+(-[a-z0-9]+)*$"), name="organization_slug_form"
             ),
+            models.CheckConstraint(condition=~models.Q(slug__in=RESERVED_SLUGS), name="organization_slug_not_reserved"),
         ]
 
     def __str__(self) -> str:

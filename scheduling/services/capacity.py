@@ -22,8 +22,11 @@ from django.db import IntegrityError, connection, transaction
 from psycopg.errors import NotNullViolation, UniqueViolation
 
 from config.kit.idempotency import Claim
+from config.kit.refusals import NotFound, invalid
 from scheduling.models import Reservation, Session
 from scheduling.signals import availability_changed
+
+MOST_PLACES = 1_000_000  # far above any venue, far below the database's integer
 
 # True while a fresh customer may take places of the locked or updated row `s`; the room itself is asked beside it.
 OPEN_FOR_SALE = """s.status = 'published' AND NOT s.is_legacy AND s.on_sale
@@ -73,8 +76,9 @@ LEFT JOIN LATERAL (
         (SELECT r.expires_at FROM scheduling_reservation r
             WHERE r.session_id = s.id AND r.status = 'held' ORDER BY r.expires_at LIMIT 1) AS earliest_lapse
     FROM scheduling_session s LEFT JOIN kit_idempotencykey k ON k.id = %(key)s
-    WHERE s.id = %(session)s AND (%(organization)s IS NULL OR s.organization_id = %(organization)s)
-) why ON taken.id IS NULL
+    WHERE s.id = CASE WHEN taken.id IS NULL THEN %(session)s END
+        AND (%(organization)s IS NULL OR s.organization_id = %(organization)s)
+) why ON true
 """
 
 
@@ -237,7 +241,9 @@ def overbook_places(*, session_id: UUID, places: int) -> None:
 @transaction.atomic
 def set_capacity(*, session_id: UUID, capacity: int) -> Session:
     """Change the capacity. A cut is honoured: nobody loses a place, nothing is sold until it fits again."""
-    lock_sessions([session_id])
+    if not 0 <= capacity <= MOST_PLACES:
+        raise invalid("capacity", "out_of_range", f"A capacity is 0 to {MOST_PLACES} places.")
+    _lock_one(session_id)
     reclaim_lapsed([session_id])
     settled = SETTLED.format(taken="places_held + places_booked", capacity="%(capacity)s")
     _update(
@@ -250,7 +256,7 @@ def set_capacity(*, session_id: UUID, capacity: int) -> Session:
 @transaction.atomic
 def recount(*, session_id: UUID) -> Drift:
     """Set the counters to what the reservations say, and return what they said before."""
-    session = lock_sessions([session_id])[session_id]
+    session = _lock_one(session_id)
     with connection.cursor() as cursor:
         cursor.execute(
             """SELECT coalesce(sum(places) FILTER (WHERE status = 'held'), 0)::int,
@@ -286,6 +292,14 @@ def sweep_lapsed(*, after: UUID | None = None) -> tuple[int, UUID | None]:
     if not session_ids:
         return 0, None
     return sum(_reclaim(session_ids, order="FOR NO KEY UPDATE SKIP LOCKED").values()), session_ids[-1]
+
+
+def _lock_one(session_id: UUID) -> Session:
+    """Lock a session, or raise NotFound."""
+    session = lock_sessions([session_id]).get(session_id)
+    if session is None:
+        raise NotFound
+    return session
 
 
 # Leaves -----------------------------------------------------------------------------------------------------------

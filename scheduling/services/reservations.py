@@ -41,6 +41,12 @@ class ReservationLapsed(Refusal):
     code, title = "reservation_lapsed", "The time for which these places were kept is over"
 
 
+class BasketClosed(Refusal):
+    """The basket is bought already, or is another organization's: what comes next goes into a new one."""
+
+    code, title = "basket_closed", "Nothing more can be put into this basket"
+
+
 class AlreadyExtended(Refusal):
     """A hold is extended once."""
 
@@ -74,9 +80,12 @@ def reserve_slot(
     The plain hold is one statement; when it cannot tell, the slow path locks, reclaims and decides. Refuses with
     NotFound, NotBookable or NotEnoughPlaces; the same claim again returns the reservation it made.
     """
+    party = Party(session_id=session_id, party_size=party_size)
+    if basket:  # others are in it: the slow path looks at them
+        return reserve_parties([party], email=email, basket=basket, organization_id=organization_id, claim=claim)[0]
     try:
         answer = capacity.hold_places(
-            session_id=session_id, places=party_size, email=email, reservation_id=uuid7(), basket=basket or uuid7(),
+            session_id=session_id, places=party_size, email=email, reservation_id=uuid7(), basket=uuid7(),
             organization_id=organization_id, claim=claim,
         )  # fmt: skip
     except capacity.KeyTaken:
@@ -92,8 +101,7 @@ def reserve_slot(
         prior = _answer_from(answer, claim=claim, party_size=party_size)
         if prior:
             return _replay(prior)
-    party = Party(session_id=session_id, party_size=party_size)
-    return reserve_parties([party], email=email, basket=basket, organization_id=organization_id, claim=claim)[0]
+    return reserve_parties([party], email=email, organization_id=organization_id, claim=claim)[0]
 
 
 def _answer_from(seen: capacity.Seen, *, claim: Claim | None, party_size: int) -> UUID | None:
@@ -135,10 +143,21 @@ def reserve_parties(
     prior = idempotency.prior_effect(claim)
     if prior:
         return [_replay(prior)]
+    if basket:
+        _check_basket(basket, {session.organization_id for session in sessions.values()})
     basket = basket or uuid7()
     reservations = [_reserve(party, sessions, email, basket, organization_id) for party in parties]
     idempotency.record(claim, organization_id=reservations[0].organization_id, effect_id=reservations[0].id)
     return reservations
+
+
+def _check_basket(basket: UUID, organizations: set[UUID]) -> None:
+    """Refuse what could never be bought together: a basket is one organization's, and bought once."""
+    members = Reservation.objects.filter(basket=basket).values_list("organization_id", "status")
+    if any(status == Reservation.Status.CONFIRMED for _, status in members):
+        raise BasketClosed("What is in this basket is booked already. Please begin a new one.")
+    if organizations | {organization_id for organization_id, _ in members} != organizations or len(organizations) > 1:
+        raise BasketClosed("A basket is for sessions of one organization. Please begin a new one.")
 
 
 def _reserve(
@@ -149,7 +168,10 @@ def _reserve(
         raise NotFound
     quote = quote_of(party, session)
     if not capacity.take_places(session_id=session.id, places=quote.places):
-        raise refusal_for(session.id, places=quote.places)
+        refusal = refusal_for(session.id, places=quote.places)
+        # Booking may open between the two statements; what would fit now is taken now.
+        if refusal or not capacity.take_places(session_id=session.id, places=quote.places):
+            raise refusal or NotBookable
     at = database_now()
     minutes = session.activity.hold_minutes
     return Reservation.objects.create(
@@ -159,8 +181,8 @@ def _reserve(
     )  # fmt: skip
 
 
-def refusal_for(session_id: UUID, *, places: int) -> Refusal:
-    """Say why a locked session did not take these places."""
+def refusal_for(session_id: UUID, *, places: int) -> Refusal | None:
+    """Say why a locked session did not take these places, or None when by now it would."""
     answer = availability.check_slot_availability(session_id=session_id, party_size=places)
     blocked = [reason for reason in answer.reasons if reason not in ("full", "not_enough_places")]
     if blocked:
@@ -169,6 +191,8 @@ def refusal_for(session_id: UUID, *, places: int) -> Refusal:
             errors=[FieldError("session", reason, availability.REASONS[reason]) for reason in blocked],
             extra={"session": session_id, "reasons": blocked},
         )
+    if answer.is_available:
+        return None
     lapses = Reservation.objects.held().filter(session=session_id).order_by("expires_at").values_list("expires_at")
     first = lapses.first()
     return _too_few(answer.spots, first and first[0], session_id)
@@ -238,12 +262,17 @@ def extend_reservation(*, reservation_id: UUID, by: timedelta = EXTENSION, claim
 @retry_on_deadlock
 @transaction.atomic
 def release_reservation(*, reservation_id: UUID) -> Reservation:
-    """Give a hold's places back at once; again is harmless. What is confirmed ends by cancelling its booking."""
+    """Give a hold's places back at once; again is harmless. What is confirmed ends by cancelling its booking.
+
+    What has expired leaves its basket, so that the rest of it can still be bought.
+    """
     reservation = lock_reservation(reservation_id)
     if reservation.status == Reservation.Status.CONFIRMED:
         raise ReservationEnded("These places are booked. Cancel the booking to give them back.")
     if reservation.status == Reservation.Status.HELD:
         capacity.release_places([reservation], at=database_now())
+    if reservation.status == Reservation.Status.EXPIRED:
+        Reservation.objects.filter(id=reservation.id).update(basket=reservation.id)
     return reservation
 
 

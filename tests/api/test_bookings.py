@@ -1,6 +1,6 @@
 """From basket or lines to a confirmed booking, over REST."""
 
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -191,8 +191,9 @@ def test_participants_are_the_customers_own_and_a_foreign_one_is_refused(client:
     bo = Participant.objects.get()
     assert made.json()["lines"][0]["participants"] == [{"id": str(bo.id), "name": "Bo"}]
     assert (bo.customer.email, bo.birth_date) == ("anna@example.org", date(2019, 5, 4))
-    again = post(client, "bookings", order(line(session, participants=[{"id": str(bo.id)}])))
-    assert again.status_code == 201
+    again = order(line(session, participants=[{"id": str(bo.id)}]))
+    assert post(client, "bookings", again).json()["code"] == "duplicate_booking"  # Bo, whether by name or by id
+    assert post(client, "bookings", {**again, "confirm_duplicate": True}).status_code == 201
     before = written()
     stranger = {"email": "eve@example.org", "name": "Eve"}
     foreign = post(client, "bookings", order(line(session, participants=[{"id": str(bo.id)}]), customer=stranger))
@@ -211,7 +212,8 @@ def test_more_people_than_the_party_are_refused(client: Client) -> None:
 
 def test_what_a_stranger_types_changes_no_known_customer(client: Client) -> None:
     post(client, "bookings", order(line(make := make_session())))
-    post(client, "bookings", order(line(make), customer={"email": "ANNA@example.org", "name": "Mallory"}))
+    mallory = {"email": "ANNA@example.org", "name": "Mallory"}
+    post(client, "bookings", order(line(make), customer=mallory, confirm_duplicate=True))
     assert [(c.email, c.name) for c in Customer.objects.all()] == [("anna@example.org", "Anna Archer")]
     assert sorted(Booking.objects.values_list("contact_name", flat=True)) == ["Anna Archer", "Mallory"]
 

@@ -10,6 +10,8 @@ from django.conf import settings
 from django.db import connection, models
 from django.dispatch import Signal
 
+from alerts.models import Alert
+from bookings import signals as bookings_signals
 from bookings.models import Booking, Line
 from config.kit.transitions import Transitions, trigger_statements
 from scheduling import signals
@@ -67,6 +69,12 @@ def test_a_bookings_status_has_one_writer() -> None:
     assert {line.split(":")[0] for line in writers} == {"bookings/services/lifecycle.py"}
 
 
+def test_no_app_below_makes_an_alert() -> None:
+    assert {line.split(":")[0] for line in lines_with(r"Alert\.objects\.\w*create|alerts_alert", *APPS)} == {
+        "alerts/services/alerts.py"
+    }
+
+
 def test_nothing_with_business_meaning_is_deleted() -> None:
     deletes = lines_with(r"\.delete\(\)|DELETE FROM", *APPS)
     assert [line.partition(" WHERE")[0] for line in deletes] == [
@@ -79,12 +87,18 @@ def test_the_wiring_between_the_apps_is_this() -> None:
         f"{module}.{name}": sorted(f"{ref().__module__}.{ref().__name__}" for _, ref, *_ in signal.receivers)
         for module, name, signal in (
             (holder.__name__, name, value)
-            for holder in (signals,)
+            for holder in (bookings_signals, signals)
             for name, value in vars(holder).items()
             if isinstance(value, Signal)
         )
     }
-    assert heard == {"scheduling.signals.availability_changed": ["scheduling.receivers.move_month_versions"]}
+    assert heard == {
+        "bookings.signals.fact_recorded": ["alerts.receivers.nudge_fan_out"],
+        "scheduling.signals.availability_changed": [
+            "alerts.receivers.push_changes",
+            "scheduling.receivers.move_month_versions",
+        ],
+    }
 
 
 def test_every_scheduled_task_exists() -> None:
@@ -153,6 +167,7 @@ def test_the_applications_role_owns_nothing_and_deletes_next_to_nothing() -> Non
         (Booking, "status", Booking.TRANSITIONS),
         (Line, "status", Line.TRANSITIONS),
         (Line, "attendance", Line.ATTENDANCE_TRANSITIONS),
+        (Alert, "status", Alert.TRANSITIONS),
     ],
 )
 def test_the_triggers_refuse_what_the_transition_table_does_not_allow(

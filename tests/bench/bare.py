@@ -20,6 +20,7 @@ from tests.bench.table import Sample, WrongResult
 
 DATABASE = "bare"
 ALL_SESSIONS = 3_900
+HOLDS_EACH = 13  # there before we begin
 SESSIONS = 100  # of these, far apart in the table
 PLACES = 1_000_000_000
 TABLES = f"""
@@ -32,6 +33,9 @@ CREATE TABLE hold (
 );
 CREATE INDEX ON hold (session_id, expires_at);
 INSERT INTO session SELECT n, {PLACES}, {PLACES} FROM generate_series(1, {ALL_SESSIONS}) n;
+INSERT INTO hold (session_id, places, held_at, expires_at)
+SELECT id, 0, now(), now() + interval '1 day' FROM session, generate_series(1, {HOLDS_EACH});
+ANALYZE session, hold;
 GRANT SELECT, INSERT, UPDATE ON session, hold TO {roles.APP};
 """
 TRANSACTION = """\\set session {step} * random(1, {sessions})

@@ -54,7 +54,14 @@ def _execute(ground: Ground, statement: str) -> None:
 def print_timed(title: str, rows: list[tuple[str, Timed, float | None, str]]) -> None:
     """Print acts: name, figures, seconds as a multiple of the bare statement's, goal."""
     cells = [
-        [name, f"{t.rows:,}", f"{t.seconds:.2f}", f"{ratio:.2f}" if ratio else "", f"{t.db_cpu_seconds:.2f}", goal]
+        [
+            name,
+            f"{t.rows:,}",
+            f"{t.seconds:.3g}",
+            f"{ratio:.2f}" if ratio else "",
+            f"{t.db_cpu_seconds:.2f}" if t.db_cpu_seconds else "",
+            goal,
+        ]
         for name, t, ratio, goal in rows
     ]
     print_cells(title, COLUMNS, cells)

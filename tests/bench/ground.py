@@ -173,7 +173,9 @@ class Ground:
     def _migrate(self) -> None:
         owner = {**os.environ, "DATABASE_URL": os.environ["DATABASE_OWNER_URL"]}
         command = [sys.executable, "manage.py", "migrate", "--verbosity=0"]
-        subprocess.run(command, cwd=ROOT, env=owner, check=True)
+        answer = subprocess.run(command, cwd=ROOT, env=owner, capture_output=True, text=True, check=False)
+        if answer.returncode != 0:
+            raise ServerError(f"The database could not be migrated:\n{answer.stderr.strip()}")
 
     def _check_durability(self) -> None:
         with psycopg.connect(os.environ["DATABASE_URL"]) as connection:

@@ -2,15 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
 
 from config.kit.ids import uuid7
 from scheduling.services.reservations import reserve_slot
-from tests.bench.bare import ALL_SESSIONS, SESSIONS, make_tables, run_pgbench
+from tests.bench.bare import ALL_SESSIONS, HOLDS_EACH, SESSIONS, make_tables, run_pgbench
 from tests.bench.ground import Ground, Web
 from tests.bench.load import Load, run_wrk
-from tests.bench.seed import create_activities, create_sessions
+from tests.bench.seed import create_activities, create_holds, create_sessions
 from tests.bench.table import Row, Sample, WrongResult, judged, print_table, say
 
 ACTIVITIES = 10
@@ -69,7 +70,9 @@ def run(ground: Ground, *, rounds: int) -> None:
 
 def _cases(ground: Ground) -> list[Case]:
     activities = create_activities(ACTIVITIES, name="hold")
-    spread = create_sessions(activities, each=ALL_SESSIONS // ACTIVITIES, capacity=ROOMY)[:: ALL_SESSIONS // SESSIONS]
+    sessions = create_sessions(activities, each=ALL_SESSIONS // ACTIVITIES, capacity=ROOMY)
+    create_holds(ground, sessions, each=HOLDS_EACH, expires=timedelta(days=1))
+    spread = sessions[:: ALL_SESSIONS // SESSIONS]
     hot = create_sessions(create_activities(1, name="hot"), each=1, capacity=ROOMY)
     full = create_sessions(create_activities(1, name="full"), each=1, capacity=FULL)
     for _ in range(FULL // 5):

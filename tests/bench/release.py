@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any, LiteralString
 
 from django.db import connection
@@ -9,19 +10,12 @@ from django.db import connection
 from scheduling.services.reservations import release_expired_reservations
 from tests.bench.bulk import Timed, make_twin, print_timed, timed
 from tests.bench.ground import Ground
-from tests.bench.seed import create_activities, create_sessions
+from tests.bench.seed import create_activities, create_holds, create_sessions
 from tests.bench.table import WrongResult, judged, say
 
 SESSIONS, HOLDS = 2_000, 100_000
 EACH = HOLDS // SESSIONS
 GOAL_SECONDS, LOCK_GOAL_MS = 5.0, 100.0
-LAPSED: LiteralString = """
-INSERT INTO scheduling_reservation (id, organization_id, session_id, basket, status, party_size, places, email,
-    currency, amount_minor, quote, held_at, expires_at, extended, token_version)
-SELECT uuid7(), s.organization_id, s.id, uuid7(), 'held', 1, 1, 'late@example.com', 'GBP', 4500, '[]',
-    now() - interval '20 minutes', now() - interval '10 minutes', false, 1
-FROM scheduling_session s, generate_series(1, %(each)s) WHERE s.id = ANY(%(sessions)s)"""
-COUNTED: LiteralString = "UPDATE scheduling_session SET places_held = %(each)s WHERE id = ANY(%(sessions)s)"
 COPIES: tuple[LiteralString, ...] = (
     """INSERT INTO scheduling_session_twin (id, organization_id, activity_id, starts_at, ends_at, opens_at, closes_at,
         status, is_legacy, on_sale, capacity_total, places_held, places_booked, honoured_capacity, waiting, version)
@@ -67,12 +61,13 @@ def run(ground: Ground, *, rounds: int) -> None:
 def _create_lapsed(ground: Ground) -> dict[str, object]:
     """Create the sessions full of lapsed holds, and twins of both."""
     sessions = create_sessions(create_activities(SESSIONS // 20, name="release"), each=20, capacity=EACH)
-    values: dict[str, object] = {"sessions": sessions, "each": EACH}
+    values: dict[str, object] = {"sessions": sessions}
     say(f"release: making {HOLDS:,} lapsed holds")
     ground.sql("DROP TABLE IF EXISTS scheduling_session_twin, scheduling_reservation_twin")
     make_twin(ground, "scheduling_session")
     make_twin(ground, "scheduling_reservation")
-    for statement in (LAPSED, COUNTED, *COPIES):
+    create_holds(ground, sessions, each=EACH, expires=timedelta(minutes=-10))
+    for statement in COPIES:
         ground.sql(statement, values)
     return values
 

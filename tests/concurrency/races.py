@@ -122,7 +122,7 @@ def somebody_elses_transaction() -> Iterator[psycopg.Connection]:
 def wait_until_blocked(backends: int = 1) -> None:
     """Return once so many of the database's connections wait for a lock."""
     with psycopg.connect(os.environ["DATABASE_ADMIN_URL"], autocommit=True) as watcher:
-        for _ in range(500):
+        for _ in range(3000):
             row = watcher.execute(
                 "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
             ).fetchone()

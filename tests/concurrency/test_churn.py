@@ -48,7 +48,9 @@ def either(session: Session, party_size: int) -> None:
     random.choice([hold_and_release, hold_and_release_in_units])(session, party_size)
 
 
-def churn(session: Session, act: HoldAndRelease, sizes: tuple[int, ...]) -> tuple[dict[str, int], list[object]]:
+def churn(
+    session: Session, act: HoldAndRelease, sizes: tuple[int, ...]
+) -> tuple[dict[str, int], list[NotEnoughPlaces]]:
     """Return what came of it all, and those refusals that say themselves that there was room."""
 
     def work() -> list[tuple[int, object]]:

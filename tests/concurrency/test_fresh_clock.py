@@ -24,7 +24,7 @@ from tests.factories import confirm, hold, make_activity, make_session
 
 pytestmark = pytest.mark.usefixtures("committed_db")
 
-SOON = timedelta(milliseconds=400)
+SOON = timedelta(milliseconds=600)
 MERELY_LOCKED = "SELECT FROM scheduling_session WHERE id = %s FOR NO KEY UPDATE"
 LOCKED_AND_CHANGED = "UPDATE scheduling_session SET version = version + 1 WHERE id = %s"
 held_by_another = pytest.mark.parametrize("row", [MERELY_LOCKED, LOCKED_AND_CHANGED], ids=["locked", "changed"])

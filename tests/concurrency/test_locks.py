@@ -8,7 +8,6 @@ from functools import partial
 
 import pytest
 from django.db import connection, transaction
-from django.http import HttpResponse
 from django.test import Client
 from psycopg.errors import LockNotAvailable
 
@@ -120,17 +119,22 @@ def test_places_are_not_touched_outside_a_transaction(act: Callable[[Reservation
     assert places_of(session) == Places(held=2, booked=0, remaining=8)
 
 
-def post(path: str, body: Mapping[str, object], token: str = "") -> HttpResponse:
-    return Client().post(
+Answer = tuple[int, str, str]
+
+
+def post(path: str, body: Mapping[str, object], token: str = "") -> Answer:
+    response = Client().post(
         f"/api/v1/{path}", json.dumps(body), content_type="application/json", headers={"Reservation-Token": token}
     )
+    return response.status_code, json.loads(response.content)["code"], response["Retry-After"]
+
+
+def delete(path: str, token: str) -> Answer:
+    response = Client().delete(f"/api/v1/{path}", headers={"Reservation-Token": token})
+    return response.status_code, json.loads(response.content)["code"], response["Retry-After"]
 
 
 PERSON = {"email": "anna@example.org", "name": "Anna Archer"}
-
-
-def busy(response: HttpResponse) -> tuple[int, str, str]:
-    return response.status_code, json.loads(response.content)["code"], response["Retry-After"]
 
 
 def test_a_buyer_who_waits_three_seconds_for_a_row_is_asked_to_come_again() -> None:
@@ -142,7 +146,7 @@ def test_a_buyer_who_waits_three_seconds_for_a_row_is_asked_to_come_again() -> N
         response = post("reservations", {"session": str(session.id), "party_size": 1, "email": "a@example.org"})
         waited = time.monotonic() - began
 
-    assert busy(response) == (503, "busy", "1")
+    assert response == (503, "busy", "1")
     assert 2.9 < waited < 6
     assert places_of(session) == Places(held=0, booked=0, remaining=10)
     assert hold(session).places == 1
@@ -156,12 +160,14 @@ def test_every_call_that_waits_too_long_for_a_row_answers_503_and_changes_nothin
     own = f"reservations/{reservation.id}"
     units = [{"unit": str(session.activity.units.get().id), "count": 1}]
     lines = [{"session": str(session.id), "party_size": 1}]
-    calls: Mapping[str, Callable[[], HttpResponse]] = {
-        "hold in units": lambda: post("reservations", {"session": str(session.id), "units": units, **PERSON_EMAIL}),
+    calls: Mapping[str, Callable[[], Answer]] = {
+        "hold in units": lambda: post(
+            "reservations", {"session": str(session.id), "units": units, "email": "anna@example.org"}
+        ),
         "book": lambda: post("bookings", {"lines": lines, "customer": PERSON}),
         "confirm": lambda: post(f"{own}/confirm", {"customer": PERSON}, reservation.token),
         "extend": lambda: post(f"{own}/extend", {}, reservation.token),
-        "release": lambda: Client().delete(f"/api/v1/{own}", headers={"Reservation-Token": reservation.token}),
+        "release": lambda: delete(own, reservation.token),
     }
     with connection.cursor() as cursor:
         cursor.execute("SET lock_timeout = '150ms'")  # of this connection; the role's three seconds are proved above
@@ -170,10 +176,7 @@ def test_every_call_that_waits_too_long_for_a_row_answers_503_and_changes_nothin
         other.execute("SELECT FROM scheduling_session WHERE id = %s FOR UPDATE", [session.id])
         response = calls[act]()
 
-    assert busy(response) == (503, "busy", "1")
+    assert response == (503, "busy", "1")
     assert Reservation.objects.filter(session=session).values().get() == before
     assert places_of(session) == Places(held=1, booked=0, remaining=9)
     assert confirm(reservation).status == "confirmed"
-
-
-PERSON_EMAIL = {"email": "anna@example.org"}

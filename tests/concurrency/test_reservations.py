@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
+from uuid import UUID
 
 import pytest
 
@@ -100,7 +101,7 @@ def test_the_slow_path_sells_the_last_place_twice_when_nobody_locks_and_the_coun
     assert tally(outcomes)["Reservation"] > 1
 
 
-def take_what_was_read(*, session_id: object, places: int) -> bool:
+def take_what_was_read(*, session_id: UUID, places: int) -> bool:
     """Take places the way that the samples of old did: read the count, then write it."""
     session = Session.objects.get(id=session_id)
     if session.capacity_total - session.places_held - session.places_booked < places:

@@ -1,4 +1,4 @@
-"""`python -m tests.crash`: for each line on stdin, [act, failpoint, scene] as JSON, fork, act, and print how it ended."""
+"""`python -m tests.crash`: for each line on stdin, [act, failpoint, scene], fork, act, and print how it ended."""
 
 import json
 import os

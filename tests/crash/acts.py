@@ -6,8 +6,8 @@ from uuid import UUID, uuid5
 
 from bookings.services import checkout
 from bookings.services.checkout import Terms, Wanted
-from config.kit.idempotency import Claim
 from config.kit.clock import database_now
+from config.kit.idempotency import Claim
 from scheduling.models import Reservation, Session
 from scheduling.services import capacity, generation, reservations
 from scheduling.services.reservations import Party
@@ -36,9 +36,7 @@ def extend(scene: Scene) -> None:
 
 
 def confirm(scene: Scene) -> None:
-    checkout.confirm_reservation(
-        reservation_id=UUID(scene["held"]), contact=ANNA, actor=CUSTOMER, claim=claim(scene)
-    )
+    checkout.confirm_reservation(reservation_id=UUID(scene["held"]), contact=ANNA, actor=CUSTOMER, claim=claim(scene))
 
 
 def book_two_lines(scene: Scene) -> None:

@@ -56,8 +56,9 @@ def after_the_commit() -> None:
     _around_execute(after=lambda sql: die() if is_autocommit() and is_write(sql) else None)
 
 
-FAILPOINTS = {
-    act.__name__: act for act in (before_the_first_statement, before_the_first_write, before_the_commit, after_the_commit)
+FAILPOINTS: dict[str, Callable[[], None]] = {
+    act.__name__: act
+    for act in (before_the_first_statement, before_the_first_write, before_the_commit, after_the_commit)
 }
 
 
@@ -80,14 +81,14 @@ def _around_execute(
         after(sql)
         return answer
 
-    CursorWrapper.execute = execute  # type: ignore[method-assign]
+    CursorWrapper.execute = execute  # type: ignore[method-assign, assignment]
 
 
 def _replace_commit(instead: Callable[[Callable[[Any], None], BaseDatabaseWrapper], None]) -> None:
-    original = BaseDatabaseWrapper._commit
+    original = BaseDatabaseWrapper._commit  # type: ignore[attr-defined]
 
     def commit(self: BaseDatabaseWrapper) -> None:
         if self.connection is not None:
             instead(original, self)
 
-    BaseDatabaseWrapper._commit = commit
+    BaseDatabaseWrapper._commit = commit  # type: ignore[attr-defined]

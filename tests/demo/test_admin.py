@@ -8,6 +8,8 @@ from django.urls import reverse
 from pytest_django import DjangoAssertNumQueries, Settings
 from pytest_django.asserts import assertContains
 
+from alerts.models import Alert
+from alerts.services import fan_out
 from bookings.models import Booking, Customer
 from config.tenants.models import ApiKey, Membership, Organization, User
 from scheduling.models import Activity, Reservation, ScheduleVersion, Session, Venue
@@ -15,8 +17,9 @@ from tests.factories import book, hold, make_activity, make_session, make_venue
 
 MODELS: list[type[Model]] = [
     User, Organization, Membership, ApiKey, Venue, Activity, ScheduleVersion, Session, Reservation, Booking, Customer,
+    Alert,
 ]  # fmt: skip
-SHOWN = [ApiKey, ScheduleVersion, Session, Reservation, Booking, Customer]
+SHOWN = [ApiKey, ScheduleVersion, Session, Reservation, Booking, Customer, Alert]
 SCHEDULE = {"operatingDays": ["Monday"], "startTime": "09:00", "endTime": "12:00", "slotInterval": 60}
 
 pytestmark = pytest.mark.django_db
@@ -41,6 +44,8 @@ def make_one_of_each(number: int) -> None:
     session = make_session(capacity=10)
     hold(session)
     book(session)
+    book(session)
+    fan_out.fan_out_facts()
     organization = session.organization
     user = User.objects.create_user(f"manager-{number}@example.org")
     Membership.objects.create(organization=organization, user=user, role="manager")

@@ -147,7 +147,7 @@ def test_a_killed_valkey_comes_back_at_the_same_address_with_its_keys(valkey: Em
     address = valkey.url()
     with redis.Redis.from_url(address) as client:
         client.set("task", "50")
-        client.execute_command("WAITAOF", 1, 0, 5000)  # type: ignore[no-untyped-call]
+        client.execute_command("WAITAOF", 1, 0, 5000)
         kill(valkey.process)
         valkey.start()
         assert (valkey.url(), client.get("task")) == (address, b"50")

@@ -21,6 +21,19 @@ time.sleep(60)
 """
 
 
+class Words:
+    """What was printed since the test began."""
+
+    def __init__(self, capture: pytest.CaptureFixture[str]) -> None:
+        self.capture = capture
+        self.text = ""
+
+    def so_far(self) -> str:
+        """Return all of it."""
+        self.text += self.capture.readouterr().out
+        return self.text
+
+
 @pytest.fixture
 def supervisor() -> Iterator[Supervisor]:
     """Make a supervisor that stops what it keeps."""
@@ -53,9 +66,9 @@ def test_a_killed_program_is_started_again_with_a_line_that_says_so(
     first = web.process.pid
     os.kill(first, signal.SIGKILL)
     assert turn_until(supervisor, lambda: web.process is not None and web.process.pid != first and web.is_running())
-    said: list[str] = []
-    assert turn_until(supervisor, lambda: said.append(capfd.readouterr().out) or "".join(said).count("hello") >= 1)
-    assert "web was killed by SIGKILL; starting it again" in "".join(said)
+    words = Words(capfd)
+    assert turn_until(supervisor, lambda: "hello" in words.so_far())
+    assert "web was killed by SIGKILL; starting it again" in words.so_far()
 
 
 def test_the_children_of_a_killed_program_end_with_it(
@@ -63,9 +76,9 @@ def test_the_children_of_a_killed_program_end_with_it(
 ) -> None:
     web = program(PARENT_AND_CHILD)
     supervisor.keep("web", web)
-    said: list[str] = []
-    assert turn_until(supervisor, lambda: said.append(capfd.readouterr().out) or "child" in "".join(said))
-    child = int("".join(said).split()[-1])
+    words = Words(capfd)
+    assert turn_until(supervisor, lambda: "child" in words.so_far())
+    child = int(words.so_far().split()[-1])
     assert web.process is not None
     os.kill(web.process.pid, signal.SIGKILL)
     assert turn_until(supervisor, lambda: not is_alive(child))

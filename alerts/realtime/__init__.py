@@ -1,0 +1,1 @@
+"""Live numbers: the process that keeps every open page true."""

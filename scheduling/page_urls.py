@@ -1,0 +1,14 @@
+"""The customer pages of what there is, and the hold."""
+
+from django.urls import path
+
+from scheduling import embeds, views
+
+urlpatterns = [
+    path("", views.show_organizations, name="organizations"),
+    path("embed", embeds.show_embed, name="embed"),
+    path("embed/<uuid:activity_id>/<uuid:session_id>/", embeds.hold_embedded, name="embed-hold"),
+    path("<slug:organization>/", views.show_organization, name="organization"),
+    path("<slug:organization>/<slug:activity>/", views.show_activity, name="activity"),
+    path("<slug:organization>/<slug:activity>/<uuid:session_id>/", views.hold_session, name="hold-session"),
+]

@@ -1,0 +1,209 @@
+"""Facts reach their consumers once: whoever dies, however often and by how many it is asked."""
+
+import logging
+import time
+from collections.abc import Iterator
+from threading import Barrier
+from typing import Any
+from uuid import UUID
+
+import pytest
+from django.core.cache import cache
+
+from alerts import nudges
+from alerts.consumers import CONSUMERS, Consumer
+from alerts.models import Alert, Handled
+from alerts.services import fan_out
+from alerts.tasks import fan_out_facts
+from bookings.models import BookingEvent
+from bookings.signals import fact_recorded
+from config.celery import app
+from tests.concurrency.races import race
+from tests.conftest import RunPython, RunSql
+from tests.factories import book, make_session
+
+pytestmark = pytest.mark.usefixtures("committed_db")
+
+
+
+def facts(number: int = 1) -> list[UUID]:
+    """Book over and over; return the facts that become alerts."""
+    session = make_session(capacity=50)
+    book(session)
+    return [book(session).events.get(kind="duplicate_overridden").id for _ in range(number)]
+
+
+def alerts_by_fact() -> list[UUID | None]:
+    return list(Alert.objects.order_by("fact_id").values_list("fact_id", flat=True))
+
+
+def test_every_wanted_fact_becomes_one_alert_in_order_and_others_are_left_alone() -> None:
+    wanted = facts(3)
+    assert fan_out.fan_out_facts() == 3
+    assert [alert.fact_id for alert in Alert.objects.order_by("created_at")] == wanted
+    assert BookingEvent.objects.count() > 3
+    assert set(Handled.objects.values_list("fact_id", "consumer")) == {(fact, "alerts") for fact in wanted}
+
+
+def test_a_doubled_task_changes_nothing() -> None:
+    wanted = facts()
+    assert [fan_out_facts(), fan_out_facts(), fan_out_facts()] == [1, 0, 0]
+    assert alerts_by_fact() == wanted
+
+
+def test_four_sweeps_at_once_make_one_alert_a_fact() -> None:
+    wanted = facts(12)
+    handed_over = race([fan_out.fan_out_facts] * 4)
+    assert sum(number for number in handed_over if isinstance(number, int)) == 12
+    assert alerts_by_fact() == wanted
+
+
+def test_four_sweeps_make_many_alerts_when_nobody_notes_what_was_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    facts(12)
+    effects: list[UUID] = []
+    start = Barrier(4, timeout=20)
+
+    def handle(fact: BookingEvent) -> None:
+        effects.append(fact.id)
+
+    def sweep() -> int:
+        start.wait()
+        return fan_out.fan_out_facts()
+
+    consumer = Consumer(kinds=CONSUMERS["alerts"].kinds, handle=handle)
+    monkeypatch.setattr(fan_out, "CONSUMERS", {"alerts": consumer})
+    monkeypatch.setattr(fan_out, "_note", lambda *_: True)
+    race([sweep] * 4)
+    assert len(effects) > 12
+
+
+DIE_BEFORE_THE_COMMIT = """
+import os
+from alerts import consumers
+from alerts.services import fan_out, alerts
+def die(fact):
+    alerts.raise_alert(fact)
+    os._exit(137)
+fan_out.CONSUMERS = {"alerts": consumers.Consumer(kinds=consumers.CONSUMERS["alerts"].kinds, handle=die)}
+fan_out.fan_out_facts()
+"""
+DIE_AFTER_THE_COMMIT = """
+import os
+from alerts.services import fan_out
+hand_over = fan_out.hand_over
+def once(*arguments):
+    hand_over(*arguments)
+    os._exit(137)
+fan_out.hand_over = once
+fan_out.fan_out_facts()
+"""
+
+
+@pytest.mark.parametrize(("death", "alerts_then"), [(DIE_BEFORE_THE_COMMIT, 0), (DIE_AFTER_THE_COMMIT, 1)])
+def test_a_worker_that_dies_in_the_middle_still_makes_exactly_one_alert(
+    run_python: RunPython, death: str, alerts_then: int
+) -> None:
+    wanted = facts()
+    assert run_python(death).returncode == 137
+    assert len(alerts_by_fact()) == alerts_then
+    fan_out.fan_out_facts()
+    assert alerts_by_fact() == wanted
+
+
+def test_a_fact_that_cannot_be_taken_keeps_no_other_waiting(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    bad, good = facts(2)
+    consumer = CONSUMERS["alerts"]
+
+    def handle(fact: BookingEvent) -> Any:
+        if fact.id == bad:
+            raise ValueError("no")
+        return consumer.handle(fact)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(fan_out, "CONSUMERS", {"alerts": Consumer(consumer.kinds, handle)})
+        assert fan_out.fan_out_facts() == 1
+    assert alerts_by_fact() == [good]
+    assert f"alerts could not take the fact {bad}" in caplog.text
+    assert fan_out.count_unhandled() == 1
+    fan_out.fan_out_facts()
+    assert alerts_by_fact() == [bad, good]
+
+
+def test_nobody_rewrites_what_was_handled(admin_sql: RunSql) -> None:
+    assert admin_sql("SELECT has_table_privilege('holdfast_app', 'alerts_handled', 'UPDATE')") == [(False,)]
+    assert admin_sql("SELECT has_table_privilege('holdfast_app', 'alerts_handled', 'DELETE')") == [(False,)]
+
+
+# The nudge --------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def heard() -> Iterator[list[str]]:
+    kinds: list[str] = []
+
+    def hear(kind: str, **_: Any) -> None:
+        kinds.append(kind)
+
+    fact_recorded.connect(hear)
+    yield kinds
+    fact_recorded.disconnect(hear)
+
+
+def test_each_fact_is_told_after_its_commit(heard: list[str]) -> None:
+    book(make_session())
+    assert heard == ["booking_started", "booking_confirmed"]
+
+
+def test_a_wanted_fact_asks_the_worker_and_an_unwanted_one_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[object] = []
+    monkeypatch.setattr(nudges.kinds, "_tell", asked.append)
+    session = make_session()
+    book(session)
+    nudges.kinds.tell_rest()
+    assert asked == []
+    book(session)
+    deadline = time.monotonic() + 5
+    while not asked and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert asked == [{"duplicate_overridden"}]
+
+
+def test_the_nudge_puts_one_task_into_the_workers_queue() -> None:
+    nudges.ask_the_worker(set())
+    with app.connection_for_read() as connection:
+        message = connection.SimpleQueue("celery").get(timeout=5)
+        message.ack()
+    assert message.headers["task"] == "alerts.tasks.fan_out_facts"
+
+
+def test_the_sweep_leaves_word_that_it_runs() -> None:
+    fan_out_facts()
+    assert cache.get(fan_out.FAN_OUT_RAN) == 0
+
+
+BOOK_TWICE = """
+import time
+from bookings.services import checkout
+from bookings.services.checkout import Terms, Wanted
+from scheduling.services.reservations import Party
+from tests.factories import ANNA, CUSTOMER
+for meant in (False, True):
+    began = time.monotonic()
+    checkout.book_lines(lines=[Wanted(Party({session!r}, 1))], contact=ANNA, terms=Terms(confirm_duplicate=meant),
+        actor=CUSTOMER)
+    print(time.monotonic() - began < 1)
+"""
+
+
+def test_a_booking_does_not_notice_that_the_broker_is_away(
+    run_python: RunPython, caplog: pytest.LogCaptureFixture
+) -> None:
+    session = make_session()
+    caplog.set_level(logging.WARNING)
+    nowhere = {"REDIS_URL": "redis://127.0.0.1:1/0"}
+    child = run_python("from uuid import UUID\n" + BOOK_TWICE.format(session=session.id), env=nowhere)
+    assert (child.returncode, child.stdout.split()) == (0, ["True", "True"]), child.stderr
+    assert "fact-nudges" in child.stderr
+    assert fan_out.fan_out_facts() == 1  # the sweep finds it
