@@ -4,16 +4,23 @@ What happens in a request or a task is counted where it happens; with PROMETHEUS
 process counts into a file of its own there, and an answer adds them up. What is a state is read when it is asked for.
 """
 
+import atexit
 import os
+import threading
 import time
+from bisect import bisect_left
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from celery.signals import task_postrun, task_prerun
-from django.db import connection
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.signals import connection_created
+from django.dispatch import receiver
 from django.http import HttpRequest, HttpResponse
+from django.urls import ResolverMatch
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
@@ -23,6 +30,7 @@ from alerts import health
 from alerts.services import fan_out
 from config.kit.addresses import UUID_FORM
 from config.kit.problems import REFUSAL_CODE
+from scheduling.tasks import SWEEP_RAN
 
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
 BY_ROUTE = ["route", "method", "status"]
@@ -47,84 +55,170 @@ OUTCOMES: Mapping[str, tuple[Counter, str]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Meters:
-    """The counters of one route, method and class of status, found once."""
-
-    seconds: Any
-    sql_seconds: Any
-    sql_statements: Any
-    outcome: tuple[Counter, str] | None
+# Requests ---------------------------------------------------------------------------------------------------------
 
 
-class SqlWatch:
-    """Adds up the statements of one request."""
+@dataclass(slots=True)
+class SqlTime:
+    """What the statements of one thread's connection took so far."""
 
-    __slots__ = ("seconds", "statements")
+    seconds: float = 0.0
+    statements: int = 0
 
+
+class _Thread(threading.local):
     def __init__(self) -> None:
-        self.seconds, self.statements = 0.0, 0
+        self.sql = SqlTime()
 
-    def __call__(self, execute: Callable[..., Any], *statement: Any) -> Any:
-        """Execute, and keep the time."""
-        began = time.perf_counter()
-        try:
-            return execute(*statement)
-        finally:
-            self.seconds += time.perf_counter() - began
-            self.statements += 1
+
+class Answered(NamedTuple):
+    """A request that was answered, as its thread leaves it behind; sorted out later."""
+
+    match: ResolverMatch | None
+    method: str | None
+    response: HttpResponse
+    seconds: float
+    sql_seconds: float
+    statements: int
+
+
+@dataclass(slots=True)
+class Sums:
+    """What many requests of one kind add up to."""
+
+    buckets: list[int]
+    seconds: float = 0.0
+    sql_seconds: float = 0.0
+    statements: int = 0
+
+
+current = _Thread()
+answered: deque[Answered] = deque()
+DRAIN_SECONDS = 1.0
+
+
+@receiver(connection_created)
+def watch_statements(connection: BaseDatabaseWrapper, **_: Any) -> None:
+    """Time every statement of a new connection."""
+    if time_statement not in connection.execute_wrappers:
+        connection.execute_wrappers.append(time_statement)
+
+
+def time_statement(execute: Callable[..., Any], *statement: Any) -> Any:
+    """Execute, and add the time to the thread's."""
+    began = time.perf_counter()
+    try:
+        return execute(*statement)
+    finally:
+        sql = current.sql
+        sql.seconds += time.perf_counter() - began
+        sql.statements += 1
 
 
 class MetricsMiddleware:
-    """Counts every request, once it is answered; the first of all, so that it sees what is sent."""
+    """Times every request; the first of all, so that it sees what is sent. The counting is done beside the requests."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Answer, and count."""
-        began, sql = time.perf_counter(), SqlWatch()
-        with connection.execute_wrapper(sql):
-            response = self.get_response(request)
-        match = request.resolver_match
-        meters = meters_of(match and match.route, match and match.url_name, request.method, response.status_code // 100)
-        meters.seconds.observe(time.perf_counter() - began)
-        if sql.statements:
-            meters.sql_seconds.inc(sql.seconds)
-            meters.sql_statements.inc(sql.statements)
-        count_outcome(meters.outcome, response)
+        """Answer, and leave behind what is to be counted."""
+        sql, began = current.sql, time.perf_counter()
+        seconds, statements = sql.seconds, sql.statements
+        response = self.get_response(request)
+        took = time.perf_counter() - began
+        answered.append(
+            Answered(
+                request.resolver_match, request.method, response, took, sql.seconds - seconds,
+                sql.statements - statements,
+            )
+        )  # fmt: skip
+        if not drain.is_running:
+            drain.start()
         return response
 
 
-@cache
-def meters_of(route: str | None, name: str | None, method: str | None, status: int) -> Meters:
-    """Return the counters for a URL pattern of Django's; the patterns are few, so all are kept."""
-    address = "unknown" if route is None else address_of(route)
-    labels = (address, method if method in METHODS else "other", f"{status}xx")
-    outcome = OUTCOMES.get(address) or OUTCOMES.get(name or "")
-    return Meters(
-        REQUESTS.labels(*labels), SQL_SECONDS.labels(*labels), SQL_STATEMENTS.labels(*labels),
-        outcome if method == "POST" else None,
-    )  # fmt: skip
+class Drain:
+    """A thread that counts what was answered, once a second: many requests cost one write to each counter."""
+
+    def __init__(self) -> None:
+        self.is_running = False
+        self._lock = threading.Lock()
+
+    def start(self) -> None:
+        """Start the thread of this process, unless it runs."""
+        with self._lock:
+            if not self.is_running:
+                self.is_running = True
+                atexit.register(count_answered)
+                threading.Thread(target=self._run, name="metrics", daemon=True).start()
+
+    def _run(self) -> None:
+        while True:
+            time.sleep(DRAIN_SECONDS)
+            count_answered()
+
+
+drain = Drain()
+
+
+def count_answered() -> None:
+    """Count every request that was answered since the last time."""
+    kinds: dict[tuple[str, str, str], Sums] = {}
+    while answered:
+        try:
+            one = answered.popleft()
+        except IndexError:  # another thread was faster
+            break
+        sums = kinds.setdefault(labels_of(one), Sums([0] * (len(BUCKETS) + 1)))
+        sums.buckets[bisect_left(BUCKETS, one.seconds)] += 1
+        sums.seconds += one.seconds
+        sums.sql_seconds += one.sql_seconds
+        sums.statements += one.statements
+        count_outcome(one)
+    for labels, sums in kinds.items():
+        write_sums(labels, sums)
+
+
+def labels_of(one: Answered) -> tuple[str, str, str]:
+    """Return route, method and class of status."""
+    route = "unknown" if one.match is None else address_of(one.match.route)
+    return route, one.method if one.method in METHODS else "other", f"{one.response.status_code // 100}xx"
+
+
+def write_sums(labels: tuple[str, str, str], sums: Sums) -> None:
+    """Add many requests to the counters; a Histogram takes one by one, so its parts are written here."""
+    histogram = REQUESTS.labels(*labels)
+    for bucket, number in zip(histogram._buckets, sums.buckets, strict=True):  # noqa: SLF001
+        if number:
+            bucket.inc(number)
+    histogram._sum.inc(sums.seconds)  # noqa: SLF001
+    if sums.statements:
+        SQL_SECONDS.labels(*labels).inc(sums.sql_seconds)
+        SQL_STATEMENTS.labels(*labels).inc(sums.statements)
 
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
+@cache
 def address_of(route: str) -> str:
-    """Write a URL pattern for people: /api/v1/reservations/{reservation_id}."""
+    """Write a URL pattern for people: /api/v1/reservations/{reservation_id}. The patterns are few, so all are kept."""
     plain = route.replace(UUID_FORM, "").replace("(?P<", "{").replace(">)", "}").replace("^", "").replace("/?$", "")
     return "/" + plain
 
 
-def count_outcome(outcome: tuple[Counter, str] | None, response: HttpResponse) -> None:
+def count_outcome(one: Answered) -> None:
     """Count the refusal, if it is one, and how a hold or a booking ended."""
-    code = getattr(response, REFUSAL_CODE, None)
+    code = getattr(one.response, REFUSAL_CODE, None)
     if code:
         REFUSALS.labels(code).inc()
+    if one.method != "POST" or one.match is None:
+        return
+    outcome = OUTCOMES.get(address_of(one.match.route)) or OUTCOMES.get(one.match.url_name or "")
     if outcome:
         counter, success = outcome
-        counter.labels(code or _how(response, success)).inc()
+        counter.labels(code or _how(one.response, success)).inc()
 
 
 def _how(response: HttpResponse, success: str) -> str:
@@ -192,7 +286,7 @@ def audits() -> Iterator[Metric]:
 def clockwork() -> Iterator[Metric]:
     """Yield which sweeps are known to run."""
     running = GaugeMetricFamily("holdfast_sweep_running", "The sweep is known to run.", labels=["sweep"])
-    for key in (health.SWEEP_RAN, fan_out.FAN_OUT_RAN):
+    for key in (SWEEP_RAN, fan_out.FAN_OUT_RAN):
         running.add_metric([key], float(key in health.redis.ask()["beats"]))
     yield running
 
@@ -203,6 +297,7 @@ def _gauge(name: str, words: str, value: float) -> Metric:
 
 def metrics_text() -> bytes:
     """Return all figures: the counters of every process, then the states."""
+    count_answered()
     states = CollectorRegistry()
     states.register(States())
     return generate_latest(_counters()) + generate_latest(states)
@@ -212,5 +307,5 @@ def _counters() -> CollectorRegistry:
     if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
         return REGISTRY
     registry = CollectorRegistry()
-    MultiProcessCollector(registry)
+    MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
     return registry

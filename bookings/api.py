@@ -70,7 +70,8 @@ def _naming_its_own(request: HttpRequest, key: ApiKey | None, *, basket: UUID | 
     def owns(booking: Booking) -> bool:
         if key:
             return key.organization_id == booking.organization_id
-        return _has_token(request, booking) or booking.lines.filter(reservation__basket=basket).exists()
+        is_of_basket = basket is not None and booking.lines.filter(reservation__basket=basket).exists()
+        return is_of_basket or _has_token(request, booking)
 
     try:
         yield

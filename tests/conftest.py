@@ -14,12 +14,13 @@ from django.contrib.auth.hashers import PBKDF2PasswordHasher
 from django.db import connections
 from pytest_django.plugin import DjangoDbBlocker
 
+import config.celery  # noqa: F401 tasks asked for in tests go to the run's own Redis
 from tests import servers
 
 Rows = list[tuple[Any, ...]]
 KEPT_TABLES = ["django_migrations", "django_content_type", "auth_permission"]
 OTHER_BACKENDS = "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
-SET_UP_DJANGO = "import django\ndjango.setup()\n"
+SET_UP_DJANGO = "import django\ndjango.setup()\nimport config.celery\n"
 
 
 class QuickHasher(PBKDF2PasswordHasher):

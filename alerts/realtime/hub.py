@@ -127,10 +127,10 @@ class Hub:
         )
         async with client, client.pubsub() as pubsub:
             await pubsub.subscribe(CHANNEL)
-            await _hear(pubsub)  # the confirmation
+            await hear(pubsub)  # the confirmation
             await self._come_back()
             while True:
-                self._receive(await _hear(pubsub))
+                self._receive(await hear(pubsub))
 
     def _receive(self, data: bytes) -> None:
         """Take an envelope of changes; nothing that it says may end the process."""
@@ -175,16 +175,18 @@ class Hub:
         self.up.set()  # nothing waited since the last look at who is away
 
 
-async def _hear(pubsub: PubSub) -> bytes:
-    """Return the next message's data; raise when Redis does not even answer a ping."""
-    for _ in range(2):
+async def hear(pubsub: PubSub) -> bytes:
+    """Return the next message's data; raise ConnectionError when Redis does not even answer a ping."""
+    is_asked = False
+    while True:
         message = await pubsub.get_message(timeout=QUIET_SECONDS)
-        while message is not None and message["type"] == "pong":
-            message = await pubsub.get_message(timeout=QUIET_SECONDS)
-        if message is not None:
+        if message is not None and message["type"] != "pong":
             return message["data"] if isinstance(message["data"], bytes) else b""
-        await pubsub.ping()
-    raise ConnectionError("Redis has gone quiet")
+        if message is None and is_asked:
+            raise ConnectionError("Redis has gone quiet")
+        is_asked = message is None
+        if is_asked:
+            await pubsub.ping()
 
 
 def read_view(topic: Topic) -> View | None:

@@ -33,7 +33,8 @@ async def lifespan(scope: Scope, receive: Receive, send: Send) -> None:  # noqa:
 
 def route(address: str, application: Any) -> URLPattern:
     """Return the route of an ASGI application; the address is whole, and "" is whatever is left."""
-    return path(address, application) if address else re_path("", application)
+    found: URLPattern = path(address, application) if address else re_path("", application)
+    return found
 
 
 application = ProtocolTypeRouter(

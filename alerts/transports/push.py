@@ -18,7 +18,7 @@ from redis.retry import Retry
 from alerts.realtime.states import CHANNEL, State, changed_activities, changed_states
 from config.kit.gathering import Gathering
 
-GATHER_SECONDS = 0.02  # the first change is on its way after this
+GATHER_SECONDS = 0.01  # the first change is on its way after this
 EVERY_SECONDS = 0.5  # and a busy session's next ones this far apart
 REDIS_SECONDS = 0.5
 

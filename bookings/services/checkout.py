@@ -235,7 +235,7 @@ def _names_by_reservation(deal: _Deal) -> list[list[str]]:
     ids = [person.id for people in deal.people for person in people if person.id]
     known = dict(Participant.objects.filter(id__in=ids).values_list("id", "name")) if ids else {}
     people_of = deal.people or [()] * len(deal.reservations)
-    return [[known.get(person.id, person.name) for person in people] for people in people_of]
+    return [[known.get(person.id, "") if person.id else person.name for person in people] for people in people_of]
 
 
 def _write_participants(booking: Booking, lines: Sequence[Line], deal: _Deal) -> None:

@@ -17,6 +17,7 @@ from bookings.services import lifecycle
 from bookings.services.lifecycle import Actor
 from config.kit.facts import ActorKind
 from config.kit.refusals import FieldError, Refusal
+from scheduling.services.capacity import require_transaction
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -30,13 +31,13 @@ class DuplicateBooking(Refusal):
 
     code, title = "duplicate_booking", "You may have booked this already"
 
-    def __init__(self, keys: Iterable[str]) -> None:
+    def __init__(self, keys: Mapping[str, UUID]) -> None:
         super().__init__(
             "You may have booked this already: look in your mail. If a second booking is meant, book again all the"
             " same.",
             errors=[FieldError("confirm_duplicate", self.code, "Send true to book again all the same.")],
         )
-        self.keys = list(keys)
+        self.keys = dict(keys)
         self.existing: list[Booking] = []
 
     def name_to_owner(self, owns: Callable[[Booking], bool]) -> None:
@@ -62,10 +63,16 @@ def duplicate_key(*, session_id: UUID, email: str, people: Iterable[str] = ()) -
     return hashlib.sha256("\n".join([session_id.hex, normalised(email), *names]).encode()).hexdigest()
 
 
-def find_twins(keys: Iterable[str]) -> dict[str, Line]:
-    """Return the first live line of each key that has one."""
-    rows = Line.objects.filter(duplicate_key__in=set(keys), status=Line.Status.LIVE).order_by("-id")
-    return {line.duplicate_key: line for line in rows}
+def look_under_lock(keys: Mapping[str, UUID]) -> dict[str, Line]:
+    """Find the twins while their sessions are locked, so that none can appear meanwhile."""
+    require_transaction()
+    return find_twins(keys)
+
+
+def find_twins(keys: Mapping[str, UUID]) -> dict[str, Line]:
+    """Return the first live line of each key that has one; a key comes with its session, whose lines are few."""
+    rows = Line.objects.filter(session__in=set(keys.values()), duplicate_key__in=list(keys), status=Line.Status.LIVE)
+    return {line.duplicate_key: line for line in rows.order_by("-id")}
 
 
 def write_lines(lines: Sequence[Line], *, confirmed: bool) -> Mapping[str, Line]:
@@ -74,9 +81,10 @@ def write_lines(lines: Sequence[Line], *, confirmed: bool) -> Mapping[str, Line]
     Refuses with DuplicateBooking unless the repetition is confirmed. Within one booking it is no accident: its page
     shows both lines, and the second points at the first.
     """
-    twins = find_twins(line.duplicate_key for line in lines)
+    keys = {line.duplicate_key: line.session_id for line in lines}
+    twins = look_under_lock(keys)
     if twins and not confirmed:
-        raise DuplicateBooking(twins)
+        raise DuplicateBooking(keys)
     first = dict(twins)
     for line in lines:
         line.duplicate_override_of = first.get(line.duplicate_key)
@@ -85,7 +93,7 @@ def write_lines(lines: Sequence[Line], *, confirmed: bool) -> Mapping[str, Line]
         Line.objects.bulk_create(lines)
     except IntegrityError as error:
         if getattr(getattr(error.__cause__, "diag", None), "constraint_name", "") == CONSTRAINT:
-            raise DuplicateBooking(first) from error  # another one was a moment earlier
+            raise DuplicateBooking(keys) from error  # another one was a moment earlier
         raise
     return twins
 
@@ -119,7 +127,7 @@ def leave_a_trace(act: Callable[P, R]) -> Callable[P, R]:
 NOBODY = Actor(kind=ActorKind.SYSTEM, channel="system")
 
 
-def record_refusals(keys: Iterable[str], *, actor: Actor) -> list[Booking]:
+def record_refusals(keys: Mapping[str, UUID], *, actor: Actor) -> list[Booking]:
     """Write `duplicate_refused` to each booking that was in the way, and return these bookings."""
     twins = sorted(find_twins(keys).values(), key=lambda line: line.booking_id)
     sessions = {line.booking_id: line.session_id for line in twins}

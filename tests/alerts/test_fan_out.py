@@ -25,7 +25,6 @@ from tests.factories import book, make_session
 pytestmark = pytest.mark.usefixtures("committed_db")
 
 
-
 def facts(number: int = 1) -> list[UUID]:
     """Book over and over; return the facts that become alerts."""
     session = make_session(capacity=50)
@@ -157,6 +156,7 @@ def test_each_fact_is_told_after_its_commit(heard: list[str]) -> None:
 
 
 def test_a_wanted_fact_asks_the_worker_and_an_unwanted_one_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    nudges.kinds.tell_rest()  # what earlier tests left
     asked: list[object] = []
     monkeypatch.setattr(nudges.kinds, "_tell", asked.append)
     session = make_session()

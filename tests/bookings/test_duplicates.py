@@ -1,6 +1,6 @@
 """The same people in the same session twice: refused softly, booked when it is meant, and never by a race."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -119,10 +119,11 @@ def test_a_stranger_learns_no_number_and_how_to_go_on(client: Client) -> None:
     first = once(session)
     other = book(make_session())
     _, theirs = ApiKey.issue(organization_id=make_organization().id, name="theirs", scopes=[])
+    held = hold(session)
     answers = [
         post(client, "bookings", order(session)),
         post(client, "bookings", order(session), **{"Booking-Token": other.token}),
-        post(client, f"reservations/{(held := hold(session)).id}/confirm", {"customer": CUSTOMER_JSON},
+        post(client, f"reservations/{held.id}/confirm", {"customer": CUSTOMER_JSON},
              **{"Reservation-Token": held.token, "Authorization": f"Bearer {theirs}"}),
     ]  # fmt: skip
     assert [(answer.status_code, answer.json()["code"]) for answer in answers] == [(409, "duplicate_booking")] * 3
@@ -225,21 +226,7 @@ def test_an_override_leaves_its_fact_on_the_new_booking() -> None:
 @pytest.fixture
 def no_look(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave the look under the lock out: only the unique index is left."""
-    look = duplicates.find_twins
-    monkeypatch.setattr(duplicates, "write_lines", write_without_looking(look))
-
-
-def write_without_looking(look: Callable[..., Any]) -> Callable[..., Any]:
-    original = duplicates.write_lines
-
-    def write(lines: Any, *, confirmed: bool) -> Any:
-        duplicates.find_twins = lambda _: {}
-        try:
-            return original(lines, confirmed=confirmed)
-        finally:
-            duplicates.find_twins = look
-
-    return write
+    monkeypatch.setattr(duplicates, "look_under_lock", lambda _: {})
 
 
 @pytest.fixture

@@ -38,7 +38,7 @@ class _Host(BaseHTTPRequestHandler):
 def host_page() -> Iterator[HostPage]:
     """Serve a page of another site; the value takes its body and returns its address."""
     body = [""]
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Host, body))  # type: ignore[arg-type]
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Host, body))
     Thread(target=server.serve_forever, daemon=True).start()
 
     def serve(text: str) -> str:

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 from django.core.cache import cache
-from django.http import HttpResponse
 from django.test import Client
 from icalendar import Calendar
 from pytest_django import DjangoAssertNumQueries
@@ -240,7 +239,7 @@ def test_pages_take_few_queries_however_many_rows(
 
 
 def test_every_page_forbids_frames_and_foreign_or_inline_scripts(client: Client) -> None:
-    response: HttpResponse = client.get("/")
+    response = client.get("/")
     policy = dict(part.strip().split(" ", 1) for part in response["Content-Security-Policy"].split(";"))
     assert (policy["default-src"], policy["script-src"], policy["style-src"], policy["frame-ancestors"]) == (
         "'none'", "'self'", "'self'", "'none'",

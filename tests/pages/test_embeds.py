@@ -36,7 +36,7 @@ def session() -> Session:
 
 def ancestors(response: Any) -> str:
     policy = dict(part.strip().split(" ", 1) for part in response["Content-Security-Policy"].split(";"))
-    return policy["frame-ancestors"]
+    return str(policy["frame-ancestors"])
 
 
 def field(response: Any) -> str:

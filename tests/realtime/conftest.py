@@ -7,18 +7,24 @@ import os
 import signal
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
+from django.conf import settings
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
+from alerts.transports import push
 from config.run import commands
 from config.run.options import Options
 from config.run.processes import end_group, wait_until
-from config.run.valkey import HOST, free_port, is_free
+from config.run.valkey import HOST, EmbeddedValkey, free_port, is_free
 from tests import servers
+from tests.journeys.conftest import browser
+
+__all__ = ["browser"]  # a fixture, of the journeys
 
 START_SECONDS = 30
 SITE = "http://127.0.0.1:8000"  # another port of an allowed host: where the pages are
@@ -129,6 +135,34 @@ def realtime(committed_db: None) -> Iterator[Realtime]:
     process.start()
     yield process
     process.stop()
+
+
+@pytest.fixture
+def valkey(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[EmbeddedValkey]:
+    """Publish to a Redis of the test's own, that it may kill."""
+    server = EmbeddedValkey(tmp_path / "valkey", durable=False)
+    server.start()
+    monkeypatch.setattr(settings, "REDIS_URL", server.url())
+    push.redis_client.cache_clear()
+    yield server
+    push.redis_client.cache_clear()
+    server.stop()
+
+
+@pytest.fixture
+def frail_realtime(committed_db: None, valkey: EmbeddedValkey) -> Iterator[Realtime]:
+    """Serve live numbers from that Redis."""
+    process = Realtime(REDIS_URL=valkey.url())
+    process.start()
+    yield process
+    process.stop()
+
+
+def kill(valkey: EmbeddedValkey) -> None:
+    """End it as a power cut does."""
+    assert valkey.process is not None
+    valkey.process.kill()
+    valkey.process.wait()
 
 
 def state(session_id: UUID, capacity_remaining: int, version: int, status: str = "published") -> Message:

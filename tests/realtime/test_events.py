@@ -45,7 +45,7 @@ def test_a_reader_who_comes_back_gets_what_was_missed_and_nothing_else(realtime:
         witness.next()
         for session in (second, second, third):
             factories.hold(session)
-        heard = {}
+        heard: dict[str, int] = {}
         while heard.get(str(third.id)) != 2 or heard.get(str(second.id)) != 3:
             message = witness.next()
             heard[message["session"]] = message["version"]

@@ -7,14 +7,18 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
+import pytest
 import redis
 from django.conf import settings
 
 from alerts.realtime import journal as journal_module
+from alerts.realtime.hub import hear
 from alerts.realtime.journal import Journal
 from alerts.realtime.mailbox import MOST_LETTERS, Letter, Mailbox
 from alerts.realtime.spacing import Change, Spacing
@@ -25,6 +29,7 @@ from config.run.valkey import HOST
 from tests import factories
 from tests.realtime.conftest import Realtime, state
 
+Result = TypeVar("Result")
 TOPIC = Topic("activity", "a")
 PADDING_BYTES = 2000
 FLOOD = 20_000
@@ -36,6 +41,12 @@ def drain(mailbox: Mailbox) -> list[str]:
     while letter := mailbox.take():
         found.append(letter.text)
     return found
+
+
+def run(story: Coroutine[Any, Any, Result]) -> Result:
+    """Run it on a loop in a thread of its own: a browser test may have left one in this."""
+    with ThreadPoolExecutor(1) as threads:
+        return threads.submit(asyncio.run, story).result()
 
 
 def change(subject: str, version: int) -> Change:
@@ -69,7 +80,7 @@ def test_the_first_change_goes_at_once_and_the_last_one_always() -> None:
             await asyncio.sleep(0.01)
         await asyncio.sleep(0.3)
 
-    asyncio.run(burst())
+    run(burst())
     versions, times = zip(*told, strict=True)
     assert (versions[0], versions[-1]) == (1, 20)
     assert times[0] < 0.05
@@ -86,7 +97,7 @@ def test_what_is_older_is_not_told_after_what_is_newer() -> None:
             spacing.offer(change("one", version))
         await asyncio.sleep(0.1)
 
-    asyncio.run(out_of_order())
+    run(out_of_order())
     assert told == [5, 7]
 
 
@@ -98,7 +109,7 @@ def test_subjects_do_not_wait_for_each_other() -> None:
         spacing.offer(change("one", 1))
         spacing.offer(change("two", 1))
 
-    asyncio.run(two())
+    run(two())
     assert told == ["one", "two"]
 
 
@@ -117,6 +128,33 @@ def test_a_journal_says_what_was_missed_or_that_it_does_not_know() -> None:
     for number in range(journal_module.MOST_ENTRIES + 1):
         journal.write(str(number), (TOPIC,), "x")
     assert journal.missed(TOPIC, begin) is None
+
+
+class QuietRedis:
+    """A subscription that says what it is told to say; None is nothing in time."""
+
+    def __init__(self, *messages: dict[str, object] | None) -> None:
+        self.messages = list(messages)
+        self.pings = 0
+
+    async def get_message(self, timeout: float) -> dict[str, object] | None:  # noqa: ARG002 the client's own
+        return self.messages.pop(0)
+
+    async def ping(self) -> None:
+        self.pings += 1
+
+
+def test_a_quiet_redis_that_answers_pings_is_alive() -> None:
+    pong: dict[str, object] = {"type": "pong", "data": b""}
+    quiet: Any = QuietRedis(None, pong, None, pong, None, pong, {"type": "message", "data": b"news"})
+    assert run(hear(quiet)) == b"news"
+    assert quiet.pings == 3
+
+
+def test_a_redis_that_answers_no_ping_is_gone() -> None:
+    gone: Any = QuietRedis(None, None)
+    with pytest.raises(ConnectionError):
+        run(hear(gone))
 
 
 def test_a_gathering_tells_once_what_came_together_and_the_last_change_always() -> None:
