@@ -22,7 +22,8 @@ from config.kit.refusals import NotFound
 logger = logging.getLogger(__name__)
 
 SECONDS = 5  # the oldest a display may be
-NUDGE_SECONDS = 0.05  # changes are gathered this long, so that a busy session costs one write to Redis, not hundreds
+NUDGE_SECONDS = 0.05  # a change is told after this …
+PAUSE_SECONDS = 0.25  # … and no sooner than this after the one before: a rush costs Redis a few writes a second
 
 # `few` is a fifth of the day's places or less. Days without sessions are there, with "none".
 MONTH = """
@@ -118,4 +119,4 @@ def move_versions(activities: set[UUID]) -> None:
         logger.warning("the display cache is away; a month may look up to %s seconds old", SECONDS)
 
 
-nudges = Gathering(move_versions, name="month-nudges", gather_seconds=NUDGE_SECONDS)
+nudges = Gathering(move_versions, name="month-nudges", gather_seconds=NUDGE_SECONDS, pause_seconds=PAUSE_SECONDS)

@@ -20,6 +20,7 @@ from config.kit.gathering import Gathering
 
 GATHER_SECONDS = 0.01  # the first change is on its way after this
 EVERY_SECONDS = 0.5  # and a busy session's next ones this far apart
+PAUSE_SECONDS = 0.2  # between two tellings, so that a rush of sales costs a few readings a second, not hundreds
 REDIS_SECONDS = 0.5
 
 Change = tuple[str, UUID]  # ("session", id), or ("activity", id) when its timetable or price changed
@@ -84,5 +85,6 @@ changes: Gathering[Change] = Gathering(
     name="push",
     gather_seconds=GATHER_SECONDS,
     every_seconds=EVERY_SECONDS,
+    pause_seconds=PAUSE_SECONDS,
     rest=connections.close_all,  # of the thread
 )

@@ -69,4 +69,4 @@ def _require_own_form(request: HttpRequest) -> None:
 def allow_frames(response: HttpResponse, origins: Iterable[str]) -> HttpResponse:
     """Name the sites that may show this page in a frame; nobody, when the venue names none."""
     replace = csp_replace({"frame-ancestors": list(origins) or ["'none'"]})
-    return cast(HttpResponse, replace(lambda _: response)(HttpRequest()))
+    return cast("HttpResponse", replace(lambda _: response)(HttpRequest()))

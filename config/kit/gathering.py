@@ -27,13 +27,15 @@ class Gathering(Generic[Item]):
         name: str,
         gather_seconds: float,
         every_seconds: float = 0.0,
+        pause_seconds: float = 0.0,
         rest: Callable[[], None] | None = None,
     ) -> None:
-        """Remember how to tell; `rest` is called in the thread when it ends. Nothing runs yet."""
+        """Remember how to tell, and how long to pause after it; `rest` is called in the thread when it ends."""
         self._tell = tell
         self._name = name
         self._gather_seconds = gather_seconds
         self._every_seconds = every_seconds
+        self._pause_seconds = pause_seconds
         self._rest = rest
         self._lock = threading.Lock()
         self._waiting: set[Item] = set()
@@ -64,6 +66,7 @@ class Gathering(Generic[Item]):
             time.sleep(self._gather_seconds)
             if items := self._take_due(time.monotonic()):
                 self._tell_safely(items)
+                time.sleep(self._pause_seconds)  # while many things change, a telling is for many of them
         if self._rest is not None:
             self._rest()
 

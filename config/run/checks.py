@@ -15,6 +15,7 @@ from config.run.state import ROOT
 from config.run.temporary import TemporaryServers, create_servers
 
 MOST_WORKERS = 8  # each has a database and a share of the servers' connections
+BROWSER_TESTS = {"journeys", "realtime"}
 PYTEST = [PYTHON, "-m", "pytest"]
 PRODUCTION = {
     "DEBUG": "off",
@@ -82,7 +83,9 @@ def run_check(check: Check, environment: Mapping[str, str]) -> bool:
 def needs_browser(arguments: Sequence[str]) -> bool:
     """Answer whether these arguments of pytest can reach a browser test."""
     paths = [argument for argument in arguments if (ROOT / argument.partition("::")[0]).exists()]
-    return not paths or any("journeys" in path or path.rstrip("/") == "tests" for path in paths)
+    return not paths or any(
+        BROWSER_TESTS.intersection(Path(path).parts) or path.rstrip("/") == "tests" for path in paths
+    )
 
 
 def run_pytest(arguments: Sequence[str], environment: Mapping[str, str]) -> int:

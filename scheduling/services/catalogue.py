@@ -33,6 +33,7 @@ def set_activity_status(*, activity_id: UUID, status: Activity.Status) -> Activi
     activity.status = status
     activity.save(update_fields=["status"])
     refresh_on_sale(organization_id=activity.organization_id, activity_id=activity.id)
+    capacity.announce([], [activity.id])
     return activity
 
 
@@ -70,10 +71,13 @@ def _stale_sessions(organization_id: UUID, activity_id: UUID | None) -> list[UUI
 
 
 def _set_on_sale(session_ids: list[UUID]) -> None:
+    """Write the flag of locked sessions, and tell the displays."""
     with connection.cursor() as cursor:
         cursor.execute(
             f"""UPDATE scheduling_session s SET on_sale = {SELLING}, version = s.version + 1
             FROM scheduling_activity a, tenants_organization o
-            WHERE s.id = ANY(%s) AND a.id = s.activity_id AND o.id = s.organization_id""",
+            WHERE s.id = ANY(%s) AND a.id = s.activity_id AND o.id = s.organization_id RETURNING s.activity_id""",
             [session_ids],
         )
+        activities = {row[0] for row in cursor.fetchall()}
+    capacity.announce(session_ids, list(activities))

@@ -171,7 +171,7 @@ def _reserve(
         refusal = refusal_for(session.id, places=quote.places)
         # Booking may open between the two statements; what would fit now is taken now.
         if refusal or not capacity.take_places(session_id=session.id, places=quote.places):
-            raise refusal or NotBookable
+            raise refusal or _too_few(0, None, session.id)
     at = database_now()
     minutes = session.activity.hold_minutes
     return Reservation.objects.create(

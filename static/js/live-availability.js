@@ -2,7 +2,8 @@
    Pushed over a socket; asked for every 30 s (data-every) while there is no push. Without script the page is as it was.
 
    Inside: rows [data-session data-version data-capacity] with [data-left] and perhaps [data-book]; [data-rows] around
-   what data-poll answers (else the whole inside is replaced); [data-connection role=status] for "Reconnecting…".
+   what is replaced (else the whole inside is); [data-connection role=status] for "Reconnecting…". data-poll may answer
+   with the rows, or with anything that has a <live-availability> in it.
    Words: data-text-left="{n} left", data-text-full, data-text-closed, data-text-reconnecting. */
 const FIRST_PAUSE = 1000;
 const LONGEST_PAUSE = 12000;
@@ -83,7 +84,7 @@ class LiveAvailability extends HTMLElement {
   }
 
   setLive(isLive, isHoped = false) {
-    this.isLive = isLive;
+    [this.isLive, this.isHoped] = [isLive, isHoped];
     this.classList.toggle("is-live", isLive);
     const words = this.querySelector("[data-connection]");
     if (words) words.textContent = isHoped ? this.dataset.textReconnecting || "Reconnecting…" : "";
@@ -145,8 +146,11 @@ class LiveAvailability extends HTMLElement {
     if (this.isGone) return;
     const place = this.querySelector("[data-rows]") || this;
     const focused = place.contains(document.activeElement) && document.activeElement.closest("[data-session]");
-    place.innerHTML = html;
+    const answer = new DOMParser().parseFromString(html, "text/html");
+    const inside = answer.querySelector("live-availability") || answer.body;
+    place.replaceChildren(...(inside.querySelector("[data-rows]") || inside).childNodes);
     window.htmx?.process(place);
+    this.setLive(this.isLive, this.isHoped);
     for (const row of place.querySelectorAll("[data-session]")) {
       const state = this.known.get(row.dataset.session);
       if (state && state.version > Number(row.dataset.version)) this.show(row, state);

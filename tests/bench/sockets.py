@@ -132,8 +132,7 @@ class Listener(asyncio.Protocol):
         return self.heard
 
     def data_received(self, data: bytes) -> None:
-        """Note when it came."""
-        self.heard_at = time.monotonic()
+        """Read what is whole."""
         self.data += data
         if not self.is_open:
             head, end, rest = self.data.partition(b"\r\n\r\n")
@@ -158,6 +157,7 @@ class Listener(asyncio.Protocol):
         if kind == PING:
             self.transport.write(bytes([PONG, 0x80 | len(payload), 0, 0, 0, 0]) + payload)
         elif kind == TEXT and not self.heard.done():
+            self.heard_at = time.monotonic()
             self.text = payload.decode()
             self.heard.set_result(None)
         return True

@@ -161,6 +161,17 @@ def test_without_push_the_page_polls(page: Page, site: Site, realtime: Realtime)
     assert site.polls >= 1
 
 
+def test_the_answer_to_a_poll_may_be_the_whole_element(page: Page, site: Site, realtime: Realtime) -> None:
+    session = factories.make_session(capacity=5)
+    open_page(page, site, realtime, session, attributes="data-every=1")
+    realtime.stop()
+    fresh = row(session, 2, version=4)
+    site.rows = f"<h2>Elsewhere</h2><live-availability><ul data-rows>{fresh}</ul></live-availability>"
+    expect(page.locator("[data-left]")).to_have_text("2 left")
+    expect(page.locator("live-availability")).to_have_count(1)
+    expect(page.locator("[data-connection]")).to_have_text("Reconnecting…")
+
+
 def test_a_script_that_cannot_have_sockets_polls(page: Page, site: Site, realtime: Realtime) -> None:
     session = factories.make_session(capacity=5)
     page.add_init_script("delete window.WebSocket")

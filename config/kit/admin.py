@@ -1,0 +1,154 @@
+"""The kinds of admin page that every app's admin is made of, in Unfold's dress.
+
+A page says what can be done on it at all; `may` says who may do it. Here that is superusers alone, so that a page
+which forgets to ask for more shows no tenant's rows to anybody else; `config.tenants.scoping` opens it by role.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from django.conf import settings
+from django.contrib import admin, messages
+from django.contrib.admin.utils import flatten
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.utils.text import capfirst
+
+from config.kit.refusals import Refusal
+
+if TYPE_CHECKING:  # Django's admin classes take no type arguments when they run, and Unfold has no types
+    AnyModelAdmin = admin.ModelAdmin[Any]
+    AnyModelForm = forms.ModelForm[Any]
+    AnyTabularInline = admin.TabularInline[Any, Any]
+else:
+    from unfold.admin import ModelAdmin as AnyModelAdmin
+    from unfold.admin import TabularInline as AnyTabularInline
+
+    AnyModelForm = forms.ModelForm
+
+FROM_PAGE = "from_page"  # posted with an act by a row's own page: where to go back to
+
+
+class AskingMay:
+    """Answers Django's questions about permissions by `may`. Nothing with business meaning is deleted, by nobody."""
+
+    can_add = True
+    can_change = True
+
+    def may(self, request: HttpRequest, act: str, row: Any = None) -> bool:  # noqa: ARG002
+        """May this person view, add, change or do an action, with this row or with any at all?"""
+        return request.user.is_active and request.user.is_superuser
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        """Show it on the first page?"""
+        return self.has_view_permission(request)
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """May they look?"""
+        return self.may(request, "view", obj)
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """May they add?"""
+        return self.can_add and self.may(request, "add", obj)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """May they change?"""
+        return self.can_change and self.may(request, "change", obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
+        """Nobody deletes: there are flags, end dates and versions."""
+        return False
+
+
+class KeptAdmin(AskingMay, AnyModelAdmin):
+    """Pages to add and to change; the list's actions stand on a row's own page, too."""
+
+    show_full_result_count = False
+    list_filter_sheet = False
+    compressed_fields = False
+    change_form_outer_before_template = "admin/_acts.html"
+
+    def name_of(self, row: Any) -> str:
+        """Return what a row is called in titles and messages."""
+        return str(row)
+
+    # Saving
+
+    def save_model(self, request: HttpRequest, obj: Any, form: AnyModelForm, change: bool) -> None:  # noqa: ARG002
+        """Write a new row whole, of an old one what this person changed: the rest may be newer than this page."""
+        if not change:
+            obj.save()
+            return
+        columns = {field.name for field in obj._meta.concrete_fields}
+        obj.save(update_fields=columns.intersection(form.changed_data))
+
+    # Acts: the admin's actions, each of which is a right of its own
+
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        """Offer what this person may do with some row at least."""
+        return {name: act for name, act in super().get_actions(request).items() if self.may(request, name)}
+
+    def act_on_each(self, request: HttpRequest, rows: Iterable[Any], act: Callable[[Any], str]) -> None:
+        """Do it to each row, by itself; say what became of it, to the person and in the admin's own log."""
+        for row in rows:
+            if not self.may(request, request.POST.get("action", ""), row):
+                self.message_user(request, f"{self.name_of(row)}: your role does not include this.", messages.ERROR)
+                continue
+            try:
+                outcome = act(row)
+            except Refusal as refusal:
+                self.message_user(request, f"{self.name_of(row)}: {refusal.detail}", messages.ERROR)
+            else:
+                self.log_change(request, row, capfirst(outcome))
+                self.message_user(request, f"{self.name_of(row)}: {outcome}", messages.SUCCESS)
+
+    def response_action(self, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse | None:
+        """Go back to the page that asked; what a list hides by its filters, a row's own page can still act on."""
+        page = request.POST.get(FROM_PAGE)
+        response = super().response_action(request, self.get_queryset(request) if page else queryset)
+        if page and response:
+            return redirect(f"admin:{self.opts.app_label}_{self.opts.model_name}_change", page)
+        return response
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, obj: Any = None, **kwargs: Any
+    ) -> HttpResponse:
+        """Show the row's name, and what can be done with it."""
+        if obj is not None:
+            context |= {"subtitle": self.name_of(obj), "acts": self._acts_for(request, obj)}
+        return super().render_change_form(request, context, *args, obj=obj, **kwargs)
+
+    def _acts_for(self, request: HttpRequest, row: Model) -> list[tuple[str, str]]:
+        actions = self.get_actions(request)
+        return [(name, capfirst(text)) for name, (_, _, text) in actions.items() if self.may(request, name, row)]
+
+
+class ShownAdmin(KeptAdmin):
+    """Pages to look at: their rows are written by services, which actions may call."""
+
+    can_add = False
+    can_change = False
+
+
+class KeptInline(AskingMay, AnyTabularInline):
+    """Rows that are part of the row whose page it is."""
+
+    extra = 0
+
+
+class ShownInline(KeptInline):
+    """Rows to look at on another row's page."""
+
+    can_add = False
+    can_change = False
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Sequence[str]:  # noqa: ARG002
+        """Show what no form may have, too."""
+        return flatten(self.fields or ())
+
+
+def environment_label(request: HttpRequest) -> list[str] | None:  # noqa: ARG001 Unfold's signature
+    """Return the badge beside the site's name: nothing on the demo is real."""
+    return ["Demo", "info"] if settings.DEMO else None
