@@ -37,6 +37,7 @@ from scheduling.models import Reservation, Session
 from scheduling.services import capacity, reservations
 from scheduling.services.reservations import (
     AlreadyExtended,
+    BasketClosed,
     NotEnoughPlaces,
     Party,
     ReservationEnded,
@@ -132,6 +133,10 @@ class Bookings(RuleBasedStateMachine):
     @rule(target=holds, first=holds, session=numbers, size=sizes)
     def hold_into_a_basket(self, first: UUID, session: int, size: int) -> Any:
         basket = self.model.parties[first].basket
+        if any(party.basket == basket and party.state == "confirmed" for party in self.model.parties.values()):
+            with pytest.raises(BasketClosed):
+                hold(self.sessions[session], size, basket=basket)
+            return multiple()
         return self.take([(session, size)], lambda: [hold(self.sessions[session], size, basket=basket)])
 
     @rule(target=holds, session=numbers, counts=st.dictionaries(st.sampled_from(sorted(TAKES)), sizes, min_size=1))
@@ -225,6 +230,8 @@ class Bookings(RuleBasedStateMachine):
             assert released.status in ("released", "expired")
             if released.status == "released":
                 party.state = "released"
+            elif released.status == "expired":
+                party.basket = chosen  # it has left its basket, which can be bought without it
 
     @rule(chosen=holds)
     def lapse_one(self, chosen: UUID) -> None:
