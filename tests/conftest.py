@@ -12,12 +12,23 @@ import redis
 from django.conf import settings
 from django.contrib.auth.hashers import PBKDF2PasswordHasher
 from django.db import connections
+from playwright.sync_api import Browser, sync_playwright
 from pytest_django.plugin import DjangoDbBlocker
 
 import config.celery  # noqa: F401 tasks asked for in tests go to the run's own Redis
+from config.run.chromium import find_chromium
 from tests import servers
 
 Rows = list[tuple[Any, ...]]
+QUIET_BROWSER = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 KEPT_TABLES = ["django_migrations", "django_content_type", "auth_permission"]
 OTHER_BACKENDS = "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
 SET_UP_DJANGO = "import django\ndjango.setup()\nimport config.celery\n"
@@ -127,3 +138,15 @@ def empty_database() -> None:
             connection.execute("TRUNCATE " + ", ".join(name for (name,) in tables))
     with redis.Redis.from_url(os.environ["REDIS_URL"]) as client:
         client.flushdb()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Start Chromium once per worker; without one the journeys fail, they are never skipped."""
+    program = os.environ.get("CHROMIUM_PATH") or find_chromium()
+    assert program, "there is no Chromium: run bin/test, which installs one, or set CHROMIUM_PATH"
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"  # Playwright keeps a loop in this thread; no coroutine of ours runs
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=QUIET_BROWSER)
+        yield browser
+        browser.close()

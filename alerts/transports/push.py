@@ -37,7 +37,7 @@ def tell_changes(*, sessions: Sequence[UUID], activities: Sequence[UUID]) -> Non
 def publish_changes(changed: set[Change]) -> None:
     """Read how things are, and publish it."""
     states = _read(changed)
-    with redis_client().pipeline(transaction=False) as pipeline:
+    with redis_client(settings.REDIS_URL).pipeline(transaction=False) as pipeline:
         for envelope in _envelopes(states):
             pipeline.publish(CHANNEL, envelope)
         pipeline.execute()
@@ -70,10 +70,10 @@ def _envelopes(states: Iterable[State]) -> list[str]:
 
 
 @cache
-def redis_client() -> redis.Redis:
+def redis_client(address: str) -> redis.Redis:
     """Return the client; once more at once when its connection was cut, never longer."""
     return redis.Redis.from_url(
-        settings.REDIS_URL,
+        address,
         socket_timeout=REDIS_SECONDS,
         socket_connect_timeout=REDIS_SECONDS,
         retry=Retry(NoBackoff(), 1),

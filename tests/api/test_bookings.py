@@ -1,6 +1,6 @@
 """From basket or lines to a confirmed booking, over REST."""
 
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 from uuid import uuid4
 

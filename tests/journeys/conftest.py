@@ -1,6 +1,5 @@
 """A real browser in front of a real server on this worker's database."""
 
-import os
 import signal
 import socket
 import subprocess
@@ -8,22 +7,12 @@ import sys
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
-from config.run.chromium import find_chromium
 from config.run.processes import end_group, wait_until
 from config.run.valkey import free_port
 from tests import servers
 
-QUIET_BROWSER = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 START_SECONDS = 30
 
 
@@ -46,18 +35,6 @@ def live_site(committed_db: None, static_files: None) -> Iterator[str]:
             yield f"http://127.0.0.1:{port}"
         finally:
             end_group(server.pid, signal.SIGKILL)
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    """Start Chromium once per worker; without one the journeys fail, they are never skipped."""
-    program = os.environ.get("CHROMIUM_PATH") or find_chromium()
-    assert program, "there is no Chromium: run bin/test, which installs one, or set CHROMIUM_PATH"
-    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"  # Playwright keeps a loop in this thread; no coroutine of ours runs
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=QUIET_BROWSER)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -16,15 +16,11 @@ from django.conf import settings
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
-from alerts.transports import push
 from config.run import commands
 from config.run.options import Options
 from config.run.processes import end_group, wait_until
 from config.run.valkey import HOST, EmbeddedValkey, free_port, is_free
 from tests import servers
-from tests.journeys.conftest import browser
-
-__all__ = ["browser"]  # a fixture, of the journeys
 
 START_SECONDS = 30
 SITE = "http://127.0.0.1:8000"  # another port of an allowed host: where the pages are
@@ -143,9 +139,7 @@ def valkey(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Embedded
     server = EmbeddedValkey(tmp_path / "valkey", durable=False)
     server.start()
     monkeypatch.setattr(settings, "REDIS_URL", server.url())
-    push.redis_client.cache_clear()
     yield server
-    push.redis_client.cache_clear()
     server.stop()
 
 
