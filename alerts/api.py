@@ -13,6 +13,7 @@ from alerts.serializers import AlertFilterSerializer
 from alerts.services import alerts
 from config.kit.api import CursorPages, answer, api_view, checked, instant
 from config.tenants.authentication import require_api_key
+from config.tenants.models import ApiKey
 
 
 class AlertList(APIView):
@@ -20,7 +21,7 @@ class AlertList(APIView):
 
     def get(self, request: Request) -> Response:
         """Answer a page of the key's own organization."""
-        key = require_api_key(request)
+        key = require_api_key(request, scope=ApiKey.Scope.ALERTS)
         asked = checked(AlertFilterSerializer, request.query_params.dict())
         asked.pop("cursor", None)
         pages = CursorPages()
@@ -32,7 +33,7 @@ class AlertList(APIView):
 
 def _acknowledge(request: HttpRequest, alert_id: UUID) -> HttpResponse:
     """POST alerts/{id}/acknowledge: somebody has seen it; again is harmless."""
-    key = require_api_key(request)
+    key = require_api_key(request, scope=ApiKey.Scope.ALERTS)
     return answer(
         alert_json(alerts.acknowledge_alert(alert_id=alert_id, organization_id=key.organization_id, api_key_id=key.id))
     )

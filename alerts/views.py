@@ -13,6 +13,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from alerts import health, metrics
 from config.kit.api import answer
 from config.tenants.authentication import SCHEME, api_key_of
+from config.tenants.models import ApiKey
 
 LOOPBACK = ("127.0.0.1", "::1")
 PROXIED = ("X-Forwarded-For", "X-Forwarded-Proto", "Forwarded")
@@ -61,7 +62,9 @@ def _may_see_details(request: HttpRequest, *, can_ask: bool) -> bool:
     if not can_ask:
         return False
     try:
-        return api_key_of(request) is not None or (request.user.is_active and request.user.is_staff)
+        return api_key_of(request, scope=ApiKey.Scope.HEALTH) is not None or (
+            request.user.is_active and request.user.is_staff
+        )
     except Error:  # the database went away meanwhile
         return False
 

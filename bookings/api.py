@@ -27,7 +27,7 @@ def _confirm(request: HttpRequest, reservation_id: UUID) -> HttpResponse:
     """POST reservations/{id}/confirm: the whole basket becomes a booking."""
     reservation = own_reservation(request, reservation_id)
     data = checked(ConfirmSerializer, read_json(request))
-    key = api_key_of(request)
+    key = api_key_of(request, scope=ApiKey.Scope.BOOKINGS)
     with _naming_its_own(request, key, basket=reservation.basket):
         booking = checkout.confirm_reservation(
             reservation_id=reservation_id,
@@ -42,7 +42,7 @@ def _confirm(request: HttpRequest, reservation_id: UUID) -> HttpResponse:
 def _book(request: HttpRequest) -> HttpResponse:
     """POST bookings: take places for every line, or buy a basket, and confirm."""
     data = checked(BookingSerializer, read_json(request))
-    key = api_key_of(request)
+    key = api_key_of(request, scope=ApiKey.Scope.BOOKINGS)
     claim = claim_of(request, caller=str(key.id) if key else "public", route="POST bookings")
     contact, actor = Contact(**data["customer"]), _actor(request, key)
     terms = Terms(
@@ -104,7 +104,7 @@ def _show(request: HttpRequest, booking_id: UUID) -> HttpResponse:
     if booking is None:
         raise NotFound
     if not _has_token(request, booking):
-        key = api_key_of(request)
+        key = api_key_of(request, scope=ApiKey.Scope.BOOKINGS)
         if key is None or key.organization_id != booking.organization_id:
             raise NotFound
     response = answer(booking_json(booking))

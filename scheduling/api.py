@@ -195,7 +195,7 @@ PLAIN = frozenset({"session", "party_size", "email"})
 def _reserve(request: HttpRequest) -> HttpResponse:
     """POST reservations: hold places."""
     data = read_json(request)
-    key = api_key_of(request)
+    key = api_key_of(request, scope=ApiKey.Scope.BOOKINGS)
     organization_id = key.organization_id if key else None
     claim = claim_of(request, caller=str(key.id) if key else "public", route="POST reservations")
     plain = _read_plain(data)
@@ -251,7 +251,7 @@ def own_reservation(request: HttpRequest, reservation_id: UUID) -> Reservation:
     token, version = request.headers.get("Reservation-Token"), reservation.token_version
     if is_valid_token(token, purpose="reservation", subject=reservation_id, version=version):
         return reservation
-    key = api_key_of(request)
+    key = api_key_of(request, scope=ApiKey.Scope.BOOKINGS)
     if key is None or key.organization_id != reservation.organization_id:
         raise NotFound
     return reservation

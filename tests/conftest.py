@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, LiteralString, Protocol
 
 import psycopg
@@ -44,6 +45,7 @@ def pytest_configure() -> None:
     """Keep slow password hashing out of every test, and the names of static files as they are in the checkout."""
     plain = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
     settings.STORAGES = {**settings.STORAGES, "staticfiles": plain}
+    Path(settings.STATIC_ROOT).mkdir(parents=True, exist_ok=True)
     settings.PASSWORD_HASHERS = [f"{__name__}.{QuickHasher.__name__}"]
 
 

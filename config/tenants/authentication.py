@@ -18,8 +18,14 @@ class UnknownApiKey(Refusal):
     code, title, status = "unknown_api_key", "This API key is not known, or no longer valid", 401
 
 
-def api_key_of(request: HttpRequest | Request) -> ApiKey | None:
-    """Return the caller's key, None when the caller is the public, or raise UnknownApiKey."""
+class ScopeMissing(Refusal):
+    """The key is good, but not for this."""
+
+    code, title, status = "scope_missing", "This API key may not do this", 403
+
+
+def api_key_of(request: HttpRequest | Request, *, scope: ApiKey.Scope | None = None) -> ApiKey | None:
+    """Return the caller's key, None when the caller is the public; or raise UnknownApiKey or ScopeMissing."""
     header = request.headers.get("Authorization", "")
     if not header.startswith(SCHEME):
         return None
@@ -29,6 +35,8 @@ def api_key_of(request: HttpRequest | Request) -> ApiKey | None:
     key = ApiKey.objects.valid(at=database_now()).select_related("organization").filter(prefix=parts[1]).first()
     if key is None or not key.opens_with(parts[2]):
         raise UnknownApiKey
+    if scope and not key.allows(scope):
+        raise ScopeMissing(f"This API key lacks the scope {scope!r}.")
     return key
 
 
@@ -38,9 +46,9 @@ class ApiKeyRequired(Refusal):
     code, title, status = "api_key_required", "Send an API key of the organization", 401
 
 
-def require_api_key(request: HttpRequest | Request) -> ApiKey:
-    """Return the caller's key; the public is refused."""
-    key = api_key_of(request)
+def require_api_key(request: HttpRequest | Request, *, scope: ApiKey.Scope) -> ApiKey:
+    """Return the caller's key; the public, and a key without the scope, are refused."""
+    key = api_key_of(request, scope=scope)
     if key is None:
         raise ApiKeyRequired
     return key

@@ -11,6 +11,7 @@ from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, Permis
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models.functions import Lower, Now
+from django.utils.functional import cached_property
 
 from config.kit.ids import uuid7
 
@@ -54,6 +55,15 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     def __str__(self) -> str:
         return self.email
+
+    def get_full_name(self) -> str:
+        """Return the name, for Django's and Unfold's pages."""
+        return self.name
+
+    @cached_property
+    def roles(self) -> dict[UUID, str]:
+        """What they may be, by organization; asked once, of a row that lives as long as its request."""
+        return dict(self.memberships.values_list("organization_id", "role"))
 
 
 # Addresses of ours at the root: no organization may take such a name.
@@ -150,10 +160,17 @@ class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
 class ApiKey(TenantModel):
     """A program's key, stored as a SHA-256 digest (the secret has 256 random bits, so no slow hash is needed)."""
 
+    class Scope(models.TextChoices):
+        """What a key may be narrowed to; every key may read what is on sale."""
+
+        BOOKINGS = "bookings"  # hold, book, see reservations and bookings
+        ALERTS = "alerts"  # see and acknowledge alerts
+        HEALTH = "health"  # see the details of /health
+
     name = models.CharField(max_length=100)
     prefix = models.CharField(max_length=8, unique=True)  # hexadecimal; finds the row, shown to people
     digest = models.CharField(max_length=64)
-    scopes = ArrayField(models.CharField(max_length=40), default=list, blank=True)  # empty: every scope
+    scopes = ArrayField(models.CharField(max_length=40), default=list, blank=True)  # of Scope; empty: every one
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     expires_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
@@ -174,6 +191,10 @@ class ApiKey(TenantModel):
             organization_id=organization_id, name=name, prefix=prefix, digest=digest_of(secret), scopes=scopes
         )
         return key, f"hf_{prefix}_{secret}"
+
+    def allows(self, scope: str) -> bool:
+        """May it do this? A key without scopes may do everything."""
+        return not self.scopes or scope in self.scopes
 
     def opens_with(self, secret: str) -> bool:
         """Compare in constant time."""

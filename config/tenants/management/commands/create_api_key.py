@@ -15,7 +15,9 @@ class Command(BaseCommand):
         """Name the organization, and what the key may do."""
         parser.add_argument("--organization", required=True, metavar="SLUG")
         parser.add_argument("--name", default="created on the command line")
-        parser.add_argument("--scope", action="append", default=[], help="may be given several times; none: all")
+        parser.add_argument(
+            "--scope", action="append", default=[], choices=ApiKey.Scope.values, help="repeatable; none: all"
+        )
 
     def handle(self, **options: Any) -> None:
         """Create and print."""
