@@ -42,6 +42,11 @@ class BasketPage:
     booking: Booking | None
 
     @property
+    def clock_left(self) -> str:
+        """The time left as a clock: 9:59; a script counts it down from there."""
+        return f"{self.seconds_left // 60}:{self.seconds_left % 60:02}"
+
+    @property
     def zone(self) -> ZoneInfo:
         """The first line's: pages name it beside the time."""
         return self.lines[0].zone

@@ -79,12 +79,13 @@ class ActivityPage:
     month: Month
     day: date | None
     sessions: tuple[SessionRow, ...]
-    price_from: int | None
+    price_from: int | None  # of the cheapest who takes a place
+    costs_money: bool
 
     @property
     def can_book(self) -> bool:
         """Can it be settled here: free, or paid on arrival?"""
-        return self.activity.pay_on_arrival or self.price_from == 0
+        return self.activity.pay_on_arrival or not self.costs_money
 
 
 def find_activity(*, organization: str, activity: str) -> Activity:
@@ -116,10 +117,9 @@ def activity_page(activity: Activity, *, month: str | None, day: str | None, boo
     if chosen is None or (chosen.year, chosen.month) != (first.year, first.month):
         chosen = _first_open(days, today)
     sessions = tuple(sessions_of_day(activity, chosen, book_url)) if chosen else ()
-    prices = [unit.price_minor for unit in activity.units.all() if unit.is_default]
     return ActivityPage(
         activity, zone, _month(first, days, chosen, today, activity.opens_days_before), chosen, sessions,
-        prices[0] if prices else None,
+        activity.price_from, any(unit.price_minor for unit in activity.units.all()),
     )  # fmt: skip
 
 

@@ -78,6 +78,7 @@ LANTERN_YARD = OrganizationPlan(
     phone="+61 491 570 1{:02}",
     manager="Priya Nair",
     manager_role="manager",
+    receptionist="Tom Walker",
     activities=(LASER_TAG, CLIMBING_WALL, BOARD_GAMES),
     visitors=combine(
         "Amelia Jack Chloe Noah Mia Lachlan Ruby Ethan Zoe Cooper",

@@ -83,6 +83,7 @@ RIVERSIDE_ARENA = OrganizationPlan(
     phone="+1 212 555 01{:02}",
     manager="Marcus Bell",
     manager_role="manager",
+    receptionist="Dana Ortiz",
     activities=(HOME_MATCH, ACADEMY_MATCH, STADIUM_TOUR),
     visitors=combine(
         "Emma Liam Olivia Mason Ava Carlos Sofia Tyler Grace Jamal",

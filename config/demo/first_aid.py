@@ -69,6 +69,7 @@ BEACON_FIRST_AID = OrganizationPlan(
     phone="+44 20 7946 01{:02}",
     manager="Grace Adeyemi",
     manager_role="owner",
+    receptionist="Lucy Bennett",
     activities=(EMERGENCY_FIRST_AID, PAEDIATRIC_FIRST_AID, LEARN_CPR),
     visitors=combine(
         "Oliver Aisha Harry Freya Mohammed Isla George Poppy Callum Niamh",

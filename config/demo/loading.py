@@ -10,7 +10,7 @@ from bookings.models import Booking
 from config.demo.credentials import STAFF_EMAIL
 from config.demo.organizations import ORGANIZATIONS
 from config.demo.plans import ActivityPlan, OrganizationPlan
-from config.demo.visits import Scene, Visitors, invite_visitors, tell_story
+from config.demo.visits import Scene, Visitors, invite_visitors, tell_story, try_again_by_mistake
 from config.kit.clock import database_now
 from config.tenants.models import Membership, Organization, User
 from scheduling.models import Activity, Reservation, Session, Unit, Venue
@@ -52,7 +52,7 @@ def _keep_others_out() -> None:
 def _load_organization(plan: OrganizationPlan, *, staff: User, password: str | None) -> Organization:
     """Create a tenant with its staff, its venue and a month of sessions, and let its visitors in."""
     organization = Organization.objects.create(name=plan.name, slug=plan.slug, currency=plan.currency)
-    desk = _hire(plan, organization, staff=staff, password=password)
+    manager, desk = _hire(plan, organization, staff=staff, password=password)
     venue = Venue.objects.create(
         organization=organization,
         name=plan.venue,
@@ -60,19 +60,24 @@ def _load_organization(plan: OrganizationPlan, *, staff: User, password: str | N
         allowed_embed_origins=[f"https://{plan.domain}", f"https://www.{plan.domain}"],
     )
     visitors = invite_visitors(plan, desk=desk)
-    scenes = [_offer(activity_plan, venue, author=desk, visitors=visitors) for activity_plan in plan.activities]
+    scenes = [_offer(activity_plan, venue, author=manager, visitors=visitors) for activity_plan in plan.activities]
     generation.fill_venue(venue_id=venue.id, at=database_now())
     for scene in scenes:
         tell_story(scene)
+    try_again_by_mistake(scenes)
     return organization
 
 
-def _hire(plan: OrganizationPlan, organization: Organization, *, staff: User, password: str | None) -> User:
-    """Let the demo's staff login act here as owner, and make a user of the organization's own."""
-    desk = User.objects.create_user(f"{plan.manager_role}@{plan.domain}", password, name=plan.manager)
+def _hire(
+    plan: OrganizationPlan, organization: Organization, *, staff: User, password: str | None
+) -> tuple[User, User]:
+    """Let the demo's staff login act here as owner; return the organization's own manager and desk."""
     Membership.objects.create(organization=organization, user=staff, role=Membership.Role.OWNER)
-    Membership.objects.create(organization=organization, user=desk, role=plan.manager_role)
-    return desk
+    manager = User.objects.create_user(plan.manager_email, password, name=plan.manager, is_staff=True)
+    Membership.objects.create(organization=organization, user=manager, role=plan.manager_role)
+    desk = User.objects.create_user(plan.reception_email, password, name=plan.receptionist, is_staff=True)
+    Membership.objects.create(organization=organization, user=desk, role=Membership.Role.RECEPTION)
+    return manager, desk
 
 
 def _offer(plan: ActivityPlan, venue: Venue, *, author: User, visitors: Visitors) -> Scene:

@@ -68,6 +68,7 @@ class OrganizationPlan:
     phone: str  # of a visitor, with {:02} for who it is; numbers set aside for stories, or none
     manager: str
     manager_role: str
+    receptionist: str
     activities: tuple[ActivityPlan, ...]
     visitors: tuple[str, ...] = field(repr=False)
 
@@ -75,6 +76,16 @@ class OrganizationPlan:
     def domain(self) -> str:
         """Return where its own site would be; names under .example belong to nobody."""
         return f"{self.slug}.example"
+
+    @property
+    def manager_email(self) -> str:
+        """Return how the manager, or owner, signs in."""
+        return f"{self.manager_role}@{self.domain}"
+
+    @property
+    def reception_email(self) -> str:
+        """Return how the desk signs in."""
+        return f"reception@{self.domain}"
 
 
 def every_day() -> list[str]:

@@ -81,7 +81,8 @@ SILBERHORN = OrganizationPlan(
     timezone="Europe/Zurich",
     phone="",
     manager="Urs Gerber",
-    manager_role="reception",
+    manager_role="manager",
+    receptionist="Jonas Huber",
     activities=(CHILDRENS_GROUP, ADULT_BEGINNERS, PRIVATE_LESSON, RACE_CAMP),
     visitors=combine(
         "Lena Luca Elena Matteo Sophie Jonas Camille Nico Anouk Tim",

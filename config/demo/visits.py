@@ -2,13 +2,18 @@
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from itertools import cycle
 from uuid import UUID
 
+from django.db.models import F
+
+from bookings.models import Line
 from bookings.services import checkout
 from bookings.services.checkout import Contact, Person, Terms, Wanted
+from bookings.services.duplicates import DuplicateBooking
 from bookings.services.lifecycle import Actor
 from config.demo.plans import ActivityPlan, OrganizationPlan
 from config.demo.plans import Party as PartyPlan
@@ -106,6 +111,20 @@ def _book(scene: Scene, sessions: list[Session], party: PartyPlan) -> None:
         actor=next(scene.visitors.actors),
         organization_id=scene.activity.organization_id,
     )
+
+
+def try_again_by_mistake(scenes: list[Scene]) -> None:
+    """Let somebody send the form twice: the second is refused, and staff find an alert about it."""
+    rows = Line.objects.filter(session__activity__in=[scene.activity for scene in scenes])
+    room = rows.filter(session__capacity_remaining__gte=F("reservation__places"), participants=None)
+    line = room.select_related("booking__customer", "reservation").order_by("-id").first()
+    if line is None:
+        return
+    wanted = Wanted(reservations.same_party(line.reservation))
+    contact = Contact(email=line.booking.customer.email, name=line.booking.contact_name)
+    customer = Actor(kind=ActorKind.CUSTOMER, channel="web")
+    with suppress(DuplicateBooking):
+        checkout.book_lines(lines=[wanted], contact=contact, terms=Terms(), actor=customer)
 
 
 def _letters(name: str) -> str:

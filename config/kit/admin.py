@@ -4,7 +4,7 @@ A page says what can be done on it at all; `may` says who may do it. Here that i
 which forgets to ask for more shows no tenant's rows to anybody else; `config.tenants.scoping` opens it by role.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from django import forms
@@ -66,13 +66,17 @@ class KeptAdmin(AskingMay, AnyModelAdmin):
     """Pages to add and to change; the list's actions stand on a row's own page, too."""
 
     show_full_result_count = False
-    list_filter_sheet = False
+    list_per_page = 30
     compressed_fields = False
     change_form_outer_before_template = "admin/_acts.html"
 
     def name_of(self, row: Any) -> str:
         """Return what a row is called in titles and messages."""
         return str(row)
+
+    def can_be(self, act: str, row: Any) -> bool:  # noqa: ARG002
+        """Does this act change anything about the row as it is now? Its page offers no other."""
+        return True
 
     # Saving
 
@@ -113,16 +117,17 @@ class KeptAdmin(AskingMay, AnyModelAdmin):
         return response
 
     def render_change_form(
-        self, request: HttpRequest, context: dict[str, Any], *args: Any, obj: Any = None, **kwargs: Any
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
     ) -> HttpResponse:
         """Show the row's name, and what can be done with it."""
+        obj = context["original"]
         if obj is not None:
-            context |= {"subtitle": self.name_of(obj), "acts": self._acts_for(request, obj)}
-        return super().render_change_form(request, context, *args, obj=obj, **kwargs)
+            context |= {"row_name": self.name_of(obj), "acts": self._acts_for(request, obj)}
+        return super().render_change_form(request, context, *args, **kwargs)
 
     def _acts_for(self, request: HttpRequest, row: Model) -> list[tuple[str, str]]:
-        actions = self.get_actions(request)
-        return [(name, capfirst(text)) for name, (_, _, text) in actions.items() if self.may(request, name, row)]
+        acts = [(name, capfirst(text)) for name, (_, _, text) in self.get_actions(request).items()]
+        return [(name, text) for name, text in acts if self.can_be(name, row) and self.may(request, name, row)]
 
 
 class ShownAdmin(KeptAdmin):
@@ -136,6 +141,7 @@ class KeptInline(AskingMay, AnyTabularInline):
     """Rows that are part of the row whose page it is."""
 
     extra = 0
+    hide_title = True
 
 
 class ShownInline(KeptInline):
@@ -144,7 +150,7 @@ class ShownInline(KeptInline):
     can_add = False
     can_change = False
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Sequence[str]:  # noqa: ARG002
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:  # noqa: ARG002
         """Show what no form may have, too."""
         return flatten(self.fields or ())
 

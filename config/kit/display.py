@@ -1,10 +1,10 @@
 """How pages write money, times and lengths for people."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from babel.dates import format_date, format_time
+from babel.dates import format_date, format_datetime, format_time
 from babel.numbers import format_currency, get_currency_precision
 
 LOCALE = "en_GB"
@@ -24,6 +24,11 @@ def clock_text(at: datetime, zone: ZoneInfo) -> str:
 def day_text(at: datetime, zone: ZoneInfo) -> str:
     """Write a day: Tuesday 8 December."""
     return str(format_date(at.astimezone(zone).date(), "EEEE d MMMM", locale=LOCALE))
+
+
+def utc_text(at: datetime) -> str:
+    """Write an instant where there is no venue: Tue 8 Dec 2026, 15:30 UTC."""
+    return str(format_datetime(at.astimezone(UTC), "EEE d MMM yyyy, HH:mm 'UTC'", locale=LOCALE))
 
 
 def length_text(length: timedelta) -> str:

@@ -58,6 +58,7 @@ class Activity(TenantModel):
     objects = ActivityQuerySet.as_manager()
 
     class Meta(TenantModel.Meta):
+        verbose_name_plural = "activities"
         constraints = [
             *TenantModel.Meta.constraints,
             models.UniqueConstraint(fields=["organization", "slug"], name="activity_slug_once"),
@@ -73,6 +74,11 @@ class Activity(TenantModel):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def price_from(self) -> int | None:
+        """The price of the cheapest who takes a place, in minor units; its units are to be prefetched."""
+        return min((unit.price_minor for unit in self.units.all() if unit.places), default=None)
 
 
 class Unit(TenantModel):

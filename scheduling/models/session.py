@@ -1,6 +1,6 @@
 """One dated occurrence of an activity; its row is the lock on its places."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Self
 
 from django.db import models
@@ -117,7 +117,7 @@ class Session(TenantModel):
         ]
 
     def __str__(self) -> str:
-        return f"{self.starts_at:%Y-%m-%d %H:%M}"
+        return f"{self.starts_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
     @property
     def over_by(self) -> int:

@@ -14,6 +14,7 @@
   addEventListener("message", ({ source, origin: from, data }) => {
     if (source === frame.contentWindow && from === origin && data?.holdfast === "height") {
       frame.style.height = `${Math.ceil(data.height)}px`;
+      if (data.isNew && frame.getBoundingClientRect().top < 0) frame.scrollIntoView();
     }
   });
   script.after(frame);

@@ -1,5 +1,5 @@
 /* Inside the frame: tell the host page how high we are, whenever that changes. A height is no secret, so any host may hear it. */
-const tell = () => parent.postMessage({ holdfast: "height", height: document.documentElement.offsetHeight }, "*");
+const tell = (isNew) => parent.postMessage({ holdfast: "height", height: document.documentElement.offsetHeight, isNew }, "*");
 
-new ResizeObserver(tell).observe(document.documentElement);
-tell();
+new ResizeObserver(() => tell(false)).observe(document.documentElement);
+tell(true); // a new page: its top is what should be seen

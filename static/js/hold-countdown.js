@@ -10,20 +10,12 @@ class HoldCountdown extends HTMLElement {
     this.ring = this.querySelector("[data-ring]");
     this.announce = this.querySelector("[data-announce]");
     this.before = this.total + 1;
-    this.showLocalTime();
     this.timer = setInterval(() => this.tick(), 1000);
     this.tick();
   }
 
   disconnectedCallback() {
     clearInterval(this.timer);
-  }
-
-  /* The server names the venue's clock; the one on this wall is closer to hand. */
-  showLocalTime() {
-    const until = this.querySelector("[data-until]");
-    const options = { hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
-    until.textContent = new Date(Date.now() + this.total * 1000).toLocaleTimeString("en-GB", options);
   }
 
   tick() {

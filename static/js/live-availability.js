@@ -108,7 +108,8 @@ class LiveAvailability extends HTMLElement {
     const book = row.querySelector("[data-book]");
     if (isOpen && !book && row.classList.contains("is-full")) return this.ask(); // the server makes the button
     if (isOpen && !book && !left?.textContent) return; // not open yet, or closed already: the server has said why
-    if (left && left.textContent !== text) left.textContent = text;
+    const isExplained = row.querySelector(".row-reason") !== null; // the server's reason says more than a word
+    if (left && !isExplained && left.textContent !== text) left.textContent = text;
     row.classList.toggle("is-few", isOpen && n * 5 <= Number(row.dataset.capacity));
     row.classList.toggle("is-full", isFull);
     if (book) this.setBookable(book, isOpen);

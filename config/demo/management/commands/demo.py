@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 from config.demo import credentials
 from config.demo.examples import find_example
 from config.demo.loading import DemoIsBeingLoaded, load_demo
+from config.demo.organizations import ORGANIZATIONS
 from config.demo.resetting import CannotReset, empty_tables
 
 
@@ -48,6 +49,9 @@ class Command(BaseCommand):
     def _show_login(self) -> None:
         if is_for_trying():
             self._say(f"Staff login at /admin/: {credentials.STAFF_EMAIL}   password: {credentials.STAFF_PASSWORD}")
+            self._say("The same password opens each organization's own desk:")
+            for plan in ORGANIZATIONS:
+                self._say(f"  {plan.name:<28}{plan.manager_email}, {plan.reception_email}")
         else:
             self._say(
                 f"{credentials.STAFF_EMAIL} has no password, since neither DEMO nor DEBUG is on and the demo's is known"

@@ -1,0 +1,126 @@
+"""Book for a caller: the desk's own way in, through the same service and the same refusals as everybody's."""
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+from django import forms
+from django.db.models import QuerySet
+from django.http import HttpRequest, QueryDict
+
+from bookings.models import Booking
+from bookings.services import checkout
+from bookings.services.checkout import Contact, Terms, Wanted
+from bookings.services.duplicates import DuplicateBooking
+from bookings.services.lifecycle import Actor
+from config.kit.clock import database_now
+from config.kit.facts import ActorKind
+from config.kit.refusals import Refusal
+from config.tenants.scoping import within
+from scheduling import pages
+from scheduling.forms import PartyForm
+from scheduling.models import Activity
+from scheduling.services.reservations import Party
+
+KIND = "bookings.booking"
+
+
+class DayForm(forms.Form):
+    """Which activity, and on which day at its venue."""
+
+    activity = forms.ModelChoiceField(Activity.objects.none(), empty_label="Choose an activity")
+    day = forms.DateField(
+        label="Day", widget=forms.DateInput(attrs={"type": "date"}), error_messages={"required": "Choose a day."}
+    )
+
+    def __init__(self, data: QueryDict | None, *, activities: QuerySet[Activity]) -> None:
+        super().__init__(data, initial={"day": database_now().date()})
+        choice = self.fields["activity"]
+        choice.queryset = activities  # type: ignore[attr-defined]
+        choice.label_from_instance = lambda activity: f"{activity.name} ({activity.organization})"  # type: ignore[attr-defined]
+
+
+class CallerForm(PartyForm):
+    """Who calls, how many come, and to which session."""
+
+    session = forms.TypedChoiceField(
+        coerce=UUID, widget=forms.RadioSelect, error_messages={"required": "Choose a session."}
+    )
+    name = forms.CharField(max_length=200, error_messages={"required": "Ask for the name."})
+    email = forms.EmailField(label="E-mail", error_messages={"required": "Ask for the e-mail address."})
+    phone = forms.CharField(max_length=40, required=False, widget=forms.TextInput(attrs={"type": "tel"}))
+    confirm_duplicate = forms.BooleanField(required=False, label="A second booking is meant")
+
+    def __init__(self, data: QueryDict | None, *, activity: Activity, sessions: Sequence[pages.SessionRow]) -> None:
+        super().__init__(data, activity=activity)
+        self.asks_about_duplicate = False
+        self.fields["session"].choices = [  # type: ignore[attr-defined]
+            (str(row.id), row.clock) for row in sessions if row.is_available
+        ]
+
+    def clean_email(self) -> str:
+        """Without case: A@x and a@x are one customer."""
+        return str(self.cleaned_data["email"]).lower()
+
+
+class Desk:
+    """One visit to the page: what was asked for so far, and what can be booked."""
+
+    def __init__(self, request: HttpRequest) -> None:
+        rows = Activity.objects.on_sale().select_related("organization", "venue").prefetch_related("units")
+        activities = within(request, rows, KIND, "add").order_by("organization__name", "name")
+        self.request = request
+        self.day_form = DayForm(request.GET or None, activities=activities)
+        self.refused = 200  # the answer's HTTP status
+        self.activity: Activity | None = None
+        self.sessions: list[pages.SessionRow] = []
+        self.form: CallerForm | None = None
+        if self.day_form.is_valid():
+            self._find(self.day_form.cleaned_data["activity"], self.day_form.cleaned_data["day"])
+
+    def _find(self, activity: Activity, day: date) -> None:
+        self.activity = activity
+        self.sessions = list(pages.sessions_of_day(activity, day, lambda _: ""))
+        self.form = CallerForm(self.request.POST or None, activity=activity, sessions=self.sessions)
+
+    def book(self) -> Booking | None:
+        """Book what was filled in; or put everything that is in the way on the form, and write nothing."""
+        if self.form is None or self.activity is None or not self.form.is_valid():
+            self.refused = 422
+            return None
+        try:
+            return _book(self.request, self.activity, self.form)
+        except DuplicateBooking as refusal:
+            self._ask_about(refusal, self.form)
+        except Refusal as refusal:
+            self.refused = refusal.status
+            self.form.add_error(None, _sentences(refusal))
+        return None
+
+    def _ask_about(self, refusal: DuplicateBooking, form: CallerForm) -> None:
+        self.refused = refusal.status
+        form.asks_about_duplicate = True
+        numbers = ", ".join(booking.number for booking in refusal.existing)
+        form.add_error(None, f"This address has booked this already: {numbers}. If a second booking is meant, say so.")
+
+    def context(self) -> dict[str, Any]:
+        """Return what the page shows."""
+        return {"desk": self, "day_form": self.day_form, "form": self.form}
+
+
+def _book(request: HttpRequest, activity: Activity, form: CallerForm) -> Booking:
+    data = form.cleaned_data
+    return checkout.book_lines(
+        lines=[Wanted(Party(session_id=data["session"], party_size=None, units=form.counts()))],
+        contact=Contact(email=data["email"], name=data["name"], phone=data["phone"]),
+        terms=Terms(confirm_duplicate=data["confirm_duplicate"]),
+        actor=Actor(kind=ActorKind.STAFF, channel="admin", id=request.user.pk),
+        organization_id=activity.organization_id,
+    )
+
+
+def _sentences(refusal: Refusal) -> list[str]:
+    """Return everything that the refusal says, each thing once."""
+    details = [error.detail for error in refusal.errors if error.detail not in refusal.detail]
+    return [refusal.detail, *details]

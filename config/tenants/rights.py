@@ -1,0 +1,52 @@
+"""What staff may do, by role: one table, pure. Owner and manager run their organization; the others have a part in it.
+
+A right is "view", "add", "change" or the name of an admin action; it is about one kind of row, named as Django does.
+Users are nobody's part: an address and a password open every organization that they belong to, so they are the
+superusers' affair.
+"""
+
+from collections.abc import Iterable, Mapping
+
+Rights = Mapping[str, frozenset[str]]
+
+
+def _rights(**kinds: str) -> Rights:
+    return {kind.replace("__", "."): frozenset(rights.split()) for kind, rights in kinds.items()}
+
+
+EVERYTHING = _rights(
+    tenants__organization="view change",
+    tenants__membership="view change",
+    tenants__apikey="view",
+    scheduling__venue="view add change",
+    scheduling__activity="view add change publish_activities withdraw_activities discontinue_activities",
+    scheduling__scheduleversion="view add",
+    scheduling__session="view recalculate_sessions close_sessions reopen_sessions",
+    scheduling__reservation="view",
+    bookings__booking="view add",
+    bookings__customer="view",
+    alerts__alert="view acknowledge_alerts resolve_alerts",
+)
+
+ROLES: Mapping[str, Rights] = {
+    "owner": EVERYTHING,
+    "manager": EVERYTHING,
+    "reception": _rights(
+        scheduling__session="view close_sessions reopen_sessions",
+        bookings__booking="view add",
+        bookings__customer="view",
+        alerts__alert="view acknowledge_alerts",
+    ),
+    "instructor": _rights(scheduling__session="view", bookings__booking="view"),
+    "auditor": dict.fromkeys(EVERYTHING, frozenset({"view"})),
+}
+
+
+def allows(role: str | None, kind: str, act: str) -> bool:
+    """Does this role include the act, with rows of this kind ("scheduling.session")?"""
+    return role is not None and act in ROLES[role].get(kind, frozenset())
+
+
+def allow_any(roles: Iterable[str], kind: str, act: str) -> bool:
+    """Does one of these roles?"""
+    return any(allows(role, kind, act) for role in roles)

@@ -1,0 +1,53 @@
+"""How many questions each list asks the database: the same with one row as with three."""
+
+import pytest
+from django.db.models import Model
+from pytest_django import DjangoAssertNumQueries
+
+from alerts.models import Alert
+from alerts.services import fan_out
+from bookings.models import Booking, Customer
+from config.tenants.models import ApiKey, Membership, Organization
+from scheduling.models import Activity, Reservation, ScheduleVersion, Session, Venue
+from tests.factories import book, make_activity, make_organization, make_session, make_venue, stranger
+from tests.staff.admin_site import list_address
+from tests.staff.conftest import SignIn, make_member
+
+pytestmark = pytest.mark.django_db
+
+SCHEDULE = {"operatingDays": ["Monday"], "startTime": "09:00", "endTime": "12:00", "slotInterval": 60}
+# Three know who asks (session, user, memberships), one counts unread alerts, two are the list; others are filters.
+QUERIES: dict[type[Model], int] = {
+    Organization: 6, Membership: 6, ApiKey: 6, Venue: 6, Activity: 6, ScheduleVersion: 6, Session: 7, Reservation: 6,
+    Booking: 6, Customer: 6, Alert: 7,
+}  # fmt: skip
+
+
+def add_one_of_each(organization: Organization) -> None:
+    """Create another row of everything that an organization has many of."""
+    session = make_session(make_activity(make_venue(organization)))
+    guest = stranger()
+    book(session, contact=guest)
+    book(session, contact=guest)
+    fan_out.fan_out_facts()
+    make_member(organization, "instructor")
+    ApiKey.issue(organization_id=organization.id, name="a program", scopes=[])
+    ScheduleVersion.objects.create(
+        organization=organization, activity=session.activity, version=1, effective_from="2026-01-01", rules=SCHEDULE
+    )
+
+
+@pytest.mark.parametrize("model", QUERIES, ids=lambda model: model.__name__)
+def test_a_list_asks_as_much_for_three_rows_as_for_one(
+    sign_in: SignIn, model: type[Model], django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    organization = make_organization()
+    client = sign_in(organization)
+    add_one_of_each(organization)
+    client.get(list_address(model))  # what is asked once a process, such as content types
+    with django_assert_num_queries(QUERIES[model]):
+        client.get(list_address(model))
+    add_one_of_each(organization)
+    add_one_of_each(organization)
+    with django_assert_num_queries(QUERIES[model]):
+        client.get(list_address(model))
