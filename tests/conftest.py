@@ -30,6 +30,7 @@ QUIET_BROWSER = [
     "--disable-component-update",
     "--disable-sync",
 ]
+TRUNCATE_TRIES = 5
 KEPT_TABLES = ["django_migrations", "django_content_type", "auth_permission"]
 OTHER_BACKENDS = "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
 SET_UP_DJANGO = "import django\ndjango.setup()\nimport config.celery\n"
@@ -130,16 +131,27 @@ def runner_on(connection: psycopg.Connection) -> RunSql:
 def empty_database() -> None:
     """Cut what a test's threads and processes left open, then empty all tables and the Redis number."""
     with psycopg.connect(os.environ["DATABASE_ADMIN_URL"], autocommit=True) as connection:
-        connection.execute(f"SELECT pg_terminate_backend(pid, 2000) {OTHER_BACKENDS}")
-        tables = connection.execute(
-            "SELECT quote_ident(tablename) FROM pg_tables WHERE schemaname = 'public' AND tablename <> ALL(%s)",
-            [KEPT_TABLES],
-        ).fetchall()
         connection.execute("SET session_replication_role = replica")
-        if tables:
-            connection.execute("TRUNCATE " + ", ".join(name for (name,) in tables))
+        connection.execute("SET lock_timeout = '2s'")
+        for tries_left in reversed(range(TRUNCATE_TRIES)):
+            connection.execute(f"SELECT pg_terminate_backend(pid, 2000) {OTHER_BACKENDS}")
+            try:
+                _truncate_all(connection)
+                break
+            except (psycopg.errors.DeadlockDetected, psycopg.errors.LockNotAvailable):
+                if not tries_left:  # a thread that tells what changed may have come back in between
+                    raise
     with redis.Redis.from_url(os.environ["REDIS_URL"]) as client:
         client.flushdb()
+
+
+def _truncate_all(connection: psycopg.Connection) -> None:
+    tables = connection.execute(
+        "SELECT quote_ident(tablename) FROM pg_tables WHERE schemaname = 'public' AND tablename <> ALL(%s)",
+        [KEPT_TABLES],
+    ).fetchall()
+    if tables:
+        connection.execute("TRUNCATE " + ", ".join(name for (name,) in tables))
 
 
 @pytest.fixture(scope="session")
