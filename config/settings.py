@@ -35,6 +35,7 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "django.contrib.postgres",
+    "corsheaders",
     "csp",
     "django_htmx",
     "rest_framework",
@@ -48,6 +49,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "alerts.metrics.MetricsMiddleware",
+    "corsheaders.middleware.CorsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "config.kit.people.StaticFiles",
     "config.kit.people.ContentPolicy",
@@ -166,6 +168,10 @@ ADMIN_CONTENT_SECURITY_POLICY = {
         "connect-src": ["'self'"],
     }
 }
+# Scripts of other sites may read the API where a venue allows its widget: scheduling.receivers asks the venues.
+CORS_URLS_REGEX = r"^/api/v1/"
+CORS_ALLOW_HEADERS = ["content-type", "idempotency-key", "if-none-match", "reservation-token", "booking-token"]
+CORS_EXPOSE_HEADERS = ["ETag", "Retry-After"]
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 DATA_UPLOAD_MAX_MEMORY_SIZE = 64 * 1024  # bytes; the largest honest request, a booking of many lines, is under 20 kB
 

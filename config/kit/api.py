@@ -30,7 +30,8 @@ class StrictSerializer(serializers.Serializer[Any]):
     def to_internal_value(self, data: Any) -> Any:
         """Name every unknown field together with every other error."""
         if not isinstance(data, dict):
-            self.fail("not_an_object")
+            words = str(self.error_messages["not_an_object"])
+            raise serializers.ValidationError({"non_field_errors": [serializers.ErrorDetail(words, "not_an_object")]})
         unknown = {
             name: [serializers.ErrorDetail(str(self.error_messages["unknown_field"]), code="unknown_field")]
             for name in data

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, ClassVar
 
-from django.db import DatabaseError, InterfaceError, OperationalError
+from django.db import DatabaseError, DataError, InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from rest_framework import exceptions
@@ -83,6 +83,8 @@ def refusal_of(error: Exception) -> Refusal | None:
     """Return the refusal that answers this exception, or None when nobody foresaw it."""
     if isinstance(error, Refusal):
         return error
+    if isinstance(error, DataError):  # a NUL in a text, a number out of range: what no validation asked about
+        return InvalidRequest("Something in the request cannot be read.")
     if isinstance(error, (OperationalError, InterfaceError)):
         return Busy()
     if isinstance(error, DatabaseError) and getattr(error.__cause__, "sqlstate", "") in BUSY:

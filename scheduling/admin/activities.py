@@ -102,6 +102,11 @@ class ActivityAdmin(ByRole, KeptAdmin):
         obj.organization_id = obj.venue.organization_id
         super().save_model(request, obj, form, change)
 
+    def save_related(self, request: HttpRequest, form: AnyModelForm, formsets: Any, change: bool) -> None:
+        """Save the units, then tell the displays: a price may have changed."""
+        super().save_related(request, form, formsets, change)
+        catalogue.announce_activity(activity_id=form.instance.id)
+
     def save_formset(self, request: HttpRequest, form: AnyModelForm, formset: Any, change: bool) -> None:  # noqa: ARG002
         """Give the units to the activity's organization."""
         for unit in formset.save(commit=False):

@@ -1,5 +1,6 @@
 """A place with its own clock."""
 
+from typing import Self
 from zoneinfo import ZoneInfo
 
 from django.contrib.postgres.fields import ArrayField
@@ -7,7 +8,7 @@ from django.core.exceptions import ValidationError
 from django.db import models
 
 from config.kit.ids import uuid7
-from config.tenants.models import TenantModel
+from config.tenants.models import Organization, TenantModel
 from scheduling.schedule_rules import ScheduleProblem
 from scheduling.timetable import load_zone
 
@@ -25,6 +26,14 @@ def new_embed_key() -> str:
     return uuid7().hex[::-1]
 
 
+class VenueQuerySet(models.QuerySet["Venue"]):
+    """Venues by what they allow."""
+
+    def framed_by(self, origin: str) -> Self:
+        """Those of active organizations that name this origin in their list."""
+        return self.filter(allowed_embed_origins__contains=[origin], organization__status=Organization.Status.ACTIVE)
+
+
 class Venue(TenantModel):
     """A place with an IANA zone, an embed key and allowed embed origins."""
 
@@ -33,6 +42,8 @@ class Venue(TenantModel):
     embed_key = models.CharField(max_length=32, unique=True, default=new_embed_key, editable=False)
     allowed_embed_origins = ArrayField(models.CharField(max_length=200), default=list, blank=True)
     generated_on = models.DateField(null=True, editable=False)  # the venue's own date when its 30 days were last filled
+
+    objects = VenueQuerySet.as_manager()
 
     class Meta(TenantModel.Meta):
         constraints = [

@@ -44,6 +44,11 @@ def set_organization_status(*, organization_id: UUID, status: Organization.Statu
     refresh_on_sale(organization_id=organization_id)
 
 
+def announce_activity(*, activity_id: UUID) -> None:
+    """Tell displays, after commit, that an activity's price or words have changed."""
+    capacity.announce([], [activity_id])
+
+
 def refresh_on_sale(*, organization_id: UUID, activity_id: UUID | None = None) -> int:
     """Set `on_sale` of the sessions to come as their activity and organization say; return how many changed."""
     changed = 0

@@ -175,3 +175,16 @@ def test_every_page_and_state_is_accessible_and_fits_a_phone(phone: Page, sessio
     phone.goto(f"/bookings/{booking.number}.{booking.token}/")
     look("booking")
     assert found == {name: [] for name in found}
+
+
+@pytest.mark.parametrize("width", [320, 375, 768, 1280])
+def test_no_page_scrolls_sideways_at_any_width(phone: Page, session: Session, width: int) -> None:
+    phone.set_viewport_size({"width": width, "height": 800})
+    sideways = []
+    for path in ("/", f"/{session.activity.organization.slug}/", address(session), f"{address(session)}{session.id}/"):
+        phone.goto(path)
+        sideways += [] if no_sideways_scroll(phone) else [path]
+    phone.get_by_role("button", name="Hold these places").click()
+    phone.wait_for_url("**/checkout/**")
+    sideways += [] if no_sideways_scroll(phone) else ["checkout"]
+    assert sideways == []

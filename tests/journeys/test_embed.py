@@ -1,6 +1,7 @@
 """The widget in another site's page: a frame, no cookies, and only where the venue allows it."""
 
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
@@ -10,7 +11,7 @@ from playwright.sync_api import Browser, FrameLocator, Page, expect
 
 from bookings.models import Booking
 from scheduling.models import Session, Venue
-from tests.factories import make_activity, make_session
+from tests.factories import hold, make_activity, make_session
 
 pytestmark = pytest.mark.journey
 
@@ -100,6 +101,25 @@ def test_a_venues_activities_are_offered_by_its_key(
     frame = page.frame_locator("iframe")
     frame.get_by_role("link", name=session.activity.name).click()
     book_in(frame)
+    page.context.close()
+
+
+def test_the_widget_filters_by_day_and_marks_what_is_full(
+    browser: Browser, live_site: str, session: Session, host_page: HostPage
+) -> None:
+    later = make_session(session.activity, capacity=1, starts_in=timedelta(days=1, hours=30))
+    hold(later)
+    address = host_page(script(live_site, activity=str(session.activity_id)))
+    allow(session, address)
+    page = open_phone(browser, address)
+    frame = page.frame_locator("iframe")
+    expect(frame.get_by_role("link", name="Book")).to_be_visible()
+    if later.starts_at.month != session.starts_at.month:
+        frame.locator(".month-nav a").last.click()
+    frame.locator("a.day-full, a.day-closed").first.click()
+    expect(frame.locator("[data-session]")).to_have_count(1)
+    expect(frame.get_by_text("This session is full.")).to_be_visible()
+    expect(frame.get_by_role("link", name="Book")).to_have_count(0)
     page.context.close()
 
 
