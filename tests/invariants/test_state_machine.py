@@ -357,6 +357,7 @@ def refuse_by_the_counter(seen: capacity.Seen, *, claim: object, party_size: int
         raise NotEnoughPlaces(extra={"available_spots": max(seen.room, 0)})
 
 
+TRIES = 8
 MUTANTS: Mapping[str, tuple[object, str, object]] = {
     "lapsed holds are not reclaimed": (capacity, "reclaim_lapsed", lambda _: 0),
     "what lapsed is confirmed": (reservations, "check_held", look_at_no_clock),
@@ -372,8 +373,16 @@ def test_the_model_notices(mutant: tuple[object, str, object], monkeypatch: pyte
     owner, name, instead = mutant
     monkeypatch.setattr(owner, name, instead)
 
-    with pytest.raises((Exception, pytest.fail.Exception)):
-        run(60, phases=[Phase.generate], database=None)
+    assert any(notices() for _ in range(TRIES))
+
+
+def notices() -> bool:
+    """Answer whether a short run fails; by chance a single one may look elsewhere."""
+    try:
+        run(60, phases=[Phase.generate], database=None, derandomize=False)
+    except (Exception, pytest.fail.Exception):  # noqa: BLE001 whatever it is that breaks
+        return True
+    return False
 
 
 @pytest.mark.usefixtures("committed_db")
