@@ -20,8 +20,8 @@ from bookings.views import (
 )
 from config.kit.embedding import allow_frames, embed_field, embedded
 from config.kit.refusals import NotFound
-from config.kit.tokens import is_valid_token, make_token
-from scheduling.embeds import BASE
+from config.kit.tokens import is_valid_token
+from scheduling.embeds import BASE, to_checkout
 from scheduling.models import Activity, Reservation
 
 
@@ -85,13 +85,8 @@ def release_embedded(request: HttpRequest, basket: UUID, token: str) -> HttpResp
 def hold_again_embedded(request: HttpRequest, basket: UUID, token: str) -> HttpResponse:
     """POST …/again/: the same parties, held anew."""
     activity = _activity(basket, token)
-    response = answer_again(request, basket, on_held=_to_checkout, **_frame(basket, token, activity))
+    response = answer_again(request, basket, on_held=to_checkout, **_frame(basket, token, activity))
     return allow_frames(response, activity.venue.allowed_embed_origins)
-
-
-def _to_checkout(_: HttpRequest, reservation: Reservation) -> HttpResponse:
-    basket = reservation.basket
-    return redirect("embed-checkout", basket=basket, token=make_token(purpose="basket", subject=basket))
 
 
 @require_GET

@@ -21,12 +21,11 @@ from config.kit.forms import csrf_field
 from config.kit.idempotency import Claim
 from config.kit.refusals import NotFound, Refusal
 from config.kit.tokens import is_valid_token
-from scheduling.baskets import remember_basket, require_basket
-from scheduling.models import Reservation
+from scheduling.baskets import require_basket
 from scheduling.services import reservations
+from scheduling.views import OnHeld, to_checkout
 
 OnBooked = Callable[[Booking], HttpResponse]
-OnHeld = Callable[[HttpRequest, Reservation], HttpResponse]
 
 COOKIE = "booking"
 COOKIE_SECONDS = 180 * 24 * 60 * 60
@@ -116,7 +115,7 @@ def release_all(basket: UUID) -> BasketPage:
 def hold_again(request: HttpRequest, basket: UUID) -> HttpResponse:
     """POST /checkout/{basket}/again/: the same parties, held anew; or the page says what is still free."""
     require_basket(request, basket)
-    return answer_again(request, basket, on_held=_to_checkout, **_site(request, basket))
+    return answer_again(request, basket, on_held=to_checkout, **_site(request, basket))
 
 
 def answer_again(request: HttpRequest, basket: UUID, *, on_held: OnHeld, **context: object) -> HttpResponse:
@@ -129,10 +128,6 @@ def answer_again(request: HttpRequest, basket: UUID, *, on_held: OnHeld, **conte
         context = {"activity_url": activity_url(page), **context}
         context |= {"page": basket_page(basket), "organization": page.organization, "refusal": refusal}
         return render(request, "bookings/expired.html", context, status=refusal.status)
-
-
-def _to_checkout(request: HttpRequest, reservation: Reservation) -> HttpResponse:
-    return remember_basket(request, redirect("checkout", basket=reservation.basket), basket=reservation.basket)
 
 
 def activity_url(page: BasketPage) -> str:

@@ -72,12 +72,13 @@ def hold_embedded(request: HttpRequest, activity_id: UUID, session_id: UUID) -> 
     """GET and POST /embed/{activity}/{session}/: how many come; then the hold."""
     activity = find_embedded_activity(activity_id)
     response = answer_party(
-        request, activity, session_id, on_held=_to_checkout, base=BASE, proof=embed_field(activity.venue_id),
+        request, activity, session_id, on_held=to_checkout, base=BASE, proof=embed_field(activity.venue_id),
         here=_here(activity),
     )  # fmt: skip
     return allow_frames(response, activity.venue.allowed_embed_origins)
 
 
-def _to_checkout(_: HttpRequest, reservation: Reservation) -> HttpResponse:
+def to_checkout(_: HttpRequest, reservation: Reservation) -> HttpResponse:
+    """Lead on to the basket's own pages, with its token."""
     basket = reservation.basket
     return redirect("embed-checkout", basket=basket, token=make_token(purpose="basket", subject=basket))

@@ -75,7 +75,7 @@ def hold_session(request: HttpRequest, organization: str, activity: str, session
     """GET and POST /{organization}/{activity}/{session}/: how many come; then the hold, and on to the checkout."""
     found = pages.find_activity(organization=organization, activity=activity)
     here = reverse("activity", kwargs={"organization": organization, "activity": activity})
-    return answer_party(request, found, session_id, on_held=_to_checkout, here=f"{here}?", proof=csrf_field(request))
+    return answer_party(request, found, session_id, on_held=to_checkout, here=f"{here}?", proof=csrf_field(request))
 
 
 def answer_party(
@@ -112,5 +112,6 @@ def _hold(form: PartyForm, session_id: UUID) -> Reservation:
     return reservations.reserve_parties([Party(session_id=session_id, party_size=None, units=counts)], email="")[0]
 
 
-def _to_checkout(request: HttpRequest, reservation: Reservation) -> HttpResponse:
+def to_checkout(request: HttpRequest, reservation: Reservation) -> HttpResponse:
+    """Lead on to the basket's own pages, with its token."""
     return remember_basket(request, redirect("checkout", basket=reservation.basket), basket=reservation.basket)

@@ -156,7 +156,7 @@ def _check_basket(basket: UUID, organizations: set[UUID]) -> None:
     members = Reservation.objects.filter(basket=basket).values_list("organization_id", "status")
     if any(status == Reservation.Status.CONFIRMED for _, status in members):
         raise BasketClosed("What is in this basket is booked already. Please begin a new one.")
-    if organizations | {organization_id for organization_id, _ in members} != organizations or len(organizations) > 1:
+    if len(organizations | {organization_id for organization_id, _ in members}) > 1:
         raise BasketClosed("A basket is for sessions of one organization. Please begin a new one.")
 
 
