@@ -12,9 +12,8 @@ from bookings.serializers import BookingSerializer, ConfirmSerializer
 from bookings.services import checkout
 from bookings.services.checkout import Contact, Person, Terms, Wanted
 from bookings.services.duplicates import DuplicateBooking
-from bookings.services.lifecycle import Actor
 from config.kit.api import answer, api_view, checked, instant, local_time, money, read_json
-from config.kit.facts import ActorKind
+from config.kit.facts import Actor, ActorKind
 from config.kit.idempotency import claim_of
 from config.kit.refusals import NotFound
 from config.kit.tokens import is_valid_token

@@ -15,8 +15,7 @@ from bookings.models import Booking
 from bookings.pages import BasketPage, basket_page, booking_page
 from bookings.services import checkout
 from bookings.services.checkout import Contact, Terms
-from bookings.services.lifecycle import Actor
-from config.kit.facts import ActorKind
+from config.kit.facts import Actor, ActorKind
 from config.kit.forms import csrf_field
 from config.kit.idempotency import Claim
 from config.kit.refusals import NotFound, Refusal

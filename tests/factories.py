@@ -13,9 +13,8 @@ from uuid import UUID
 from bookings.models import Booking
 from bookings.services import checkout
 from bookings.services.checkout import Contact, Terms, Wanted
-from bookings.services.lifecycle import Actor
 from config.kit.clock import database_now
-from config.kit.facts import ActorKind
+from config.kit.facts import Actor, ActorKind
 from config.tenants.models import Organization
 from scheduling.models import Activity, Reservation, Session, Unit, Venue
 from scheduling.services import reservations

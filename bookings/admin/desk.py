@@ -13,9 +13,8 @@ from bookings.models import Booking
 from bookings.services import checkout
 from bookings.services.checkout import Contact, Terms, Wanted
 from bookings.services.duplicates import DuplicateBooking
-from bookings.services.lifecycle import Actor
 from config.kit.clock import database_now
-from config.kit.facts import ActorKind
+from config.kit.facts import Actor, ActorKind
 from config.kit.refusals import Refusal
 from config.tenants.scoping import within
 from scheduling import pages

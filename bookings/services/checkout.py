@@ -9,9 +9,9 @@ from django.db import transaction
 
 from bookings.models import Booking, Customer, Line, LineParticipant, Participant
 from bookings.services import duplicates, lifecycle
-from bookings.services.lifecycle import Actor
 from config.kit import idempotency
 from config.kit.clock import database_now
+from config.kit.facts import Actor
 from config.kit.idempotency import Claim
 from config.kit.ids import uuid7
 from config.kit.refusals import FieldError, InvalidRequest, NotFound, Refusal, invalid

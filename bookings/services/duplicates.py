@@ -14,8 +14,7 @@ from django.db import IntegrityError, transaction
 
 from bookings.models import Booking, Line
 from bookings.services import lifecycle
-from bookings.services.lifecycle import Actor
-from config.kit.facts import ActorKind
+from config.kit.facts import Actor, ActorKind
 from config.kit.refusals import FieldError, Refusal
 from scheduling.services.capacity import require_transaction
 

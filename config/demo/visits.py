@@ -14,11 +14,10 @@ from bookings.models import Line
 from bookings.services import checkout
 from bookings.services.checkout import Contact, Person, Terms, Wanted
 from bookings.services.duplicates import DuplicateBooking
-from bookings.services.lifecycle import Actor
 from config.demo.plans import ActivityPlan, OrganizationPlan
 from config.demo.plans import Party as PartyPlan
 from config.kit.clock import database_now
-from config.kit.facts import ActorKind
+from config.kit.facts import Actor, ActorKind
 from config.tenants.models import User
 from scheduling.models import Activity, Session
 from scheduling.services import capacity, reservations

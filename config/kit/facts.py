@@ -4,7 +4,12 @@ A fact's subject (a booking, a session) carries `event_seq` and `event_hash`, th
 each new fact, links it to the one before by SHA-256 and moves the head on; the head's row lock keeps two writers apart.
 """
 
-from typing import Any
+import hashlib
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+from uuid import UUID
 
 from django.db import models
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
@@ -47,6 +52,45 @@ class Fact(models.Model):
 
     class Meta:
         abstract = True
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who does it, through which channel, and what only the erasable side row may know."""
+
+    kind: ActorKind
+    channel: str
+    id: UUID | None = None
+    detail: Mapping[str, Any] = field(default_factory=dict)  # ip_address, user_agent, note
+
+
+SYSTEM = Actor(kind=ActorKind.SYSTEM, channel="system")
+AnyFact = TypeVar("AnyFact", bound=Fact)
+
+
+def append_fact(
+    facts: type[AnyFact], details: type[models.Model], *, organization_id: UUID, actor: Actor, kind: str,
+    from_status: str = "", to_status: str = "", reason_code: str = "", before: Mapping[str, Any] | None = None,
+    after: Mapping[str, Any] | None = None, **subject: Any,
+) -> AnyFact:  # fmt: skip
+    """Append a fact to its subject's chain; what is personal goes beside it, under a salted digest."""
+    salt = secrets.token_hex(16) if actor.detail else ""
+    fact = facts._default_manager.create(
+        organization_id=organization_id, kind=kind, from_status=from_status, to_status=to_status,
+        actor_kind=actor.kind, actor_id=actor.id, channel=actor.channel, reason_code=reason_code,
+        before=dict(before or {}), after=dict(after or {}), detail_digest=_digest(salt, actor.detail) if salt else "",
+        seq=0, at="1970-01-01T00:00:00Z",  # both set by the trigger, under the lock of the chain's head
+        **subject,
+    )  # fmt: skip
+    if salt:
+        details._default_manager.create(organization_id=organization_id, event=fact, salt=salt, **actor.detail)
+    return fact
+
+
+def _digest(salt: str, detail: Mapping[str, Any]) -> str:
+    """Digest the side row, so that the chain vouches for it while it is there and survives its erasure."""
+    parts = [salt, *(f"{name}={detail.get(name) or ''}" for name in ("ip_address", "user_agent", "note"))]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
 # What the chain covers, in order; `s` is the row. Shared by the trigger and by the auditor's statement.

@@ -52,7 +52,14 @@ class Activity(TenantModel):
     capacity = models.PositiveIntegerField(default=10)  # of a new session, when its schedule does not say
     hold_minutes = models.PositiveSmallIntegerField(default=10)
     opens_days_before = models.PositiveSmallIntegerField(default=365)
-    closes_minutes_before = models.PositiveIntegerField(default=0)
+    closes_minutes_before = models.PositiveIntegerField(default=0)  # the start; of a pass, the end
+    notice_days = models.PositiveSmallIntegerField(db_default=0, default=0)  # 1: until the end of the day before
+    smallest_party = models.PositiveSmallIntegerField(db_default=1, default=1)  # people
+    largest_party = models.PositiveSmallIntegerField(null=True, blank=True)
+    # One statement can decide a bare party: no dated prices, no limits on its size. Kept true by catalogue.py.
+    plain_hold = models.BooleanField(db_default=True, default=True, editable=False)
+    event_seq = models.PositiveIntegerField(db_default=0, default=0, editable=False)  # head of the chain of facts
+    event_hash = models.CharField(max_length=64, db_default="", default="", blank=True, editable=False)
     pay_on_arrival = models.BooleanField(default=False)
 
     objects = ActivityQuerySet.as_manager()
@@ -70,10 +77,20 @@ class Activity(TenantModel):
             ),
             models.CheckConstraint(condition=models.Q(currency__regex=r"^[A-Z]{3}$"), name="activity_currency_iso"),
             models.CheckConstraint(condition=models.Q(hold_minutes__range=(1, 60)), name="activity_hold_minutes_sane"),
+            models.CheckConstraint(
+                condition=models.Q(smallest_party__gte=1)
+                & (models.Q(largest_party=None) | models.Q(largest_party__gte=models.F("smallest_party"))),
+                name="activity_party_sizes_in_order",
+            ),
         ]
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def is_pass(self) -> bool:
+        """Is it sold by the day: one session from opening to closing, to come and go as one likes?"""
+        return self.kind == self.Kind.PASS
 
     @property
     def price_from(self) -> int | None:
@@ -90,6 +107,10 @@ class Unit(TenantModel):
     places = models.PositiveSmallIntegerField(default=1)
     minimum_age = models.PositiveSmallIntegerField(null=True, blank=True)  # years
     maximum_age = models.PositiveSmallIntegerField(null=True, blank=True)
+    minimum_count = models.PositiveSmallIntegerField(db_default=0, default=0)  # of a party that has any of them
+    maximum_count = models.PositiveSmallIntegerField(null=True, blank=True)
+    needs_accompaniment = models.BooleanField(db_default=False, default=False)  # by a unit that can accompany
+    can_accompany = models.BooleanField(db_default=False, default=False)
     is_default = models.BooleanField(default=False)  # what a bare party size is counted in
     position = models.PositiveSmallIntegerField(default=0)
 
@@ -114,6 +135,37 @@ class Unit(TenantModel):
                 | models.Q(minimum_age__lte=models.F("maximum_age")),
                 name="unit_ages_in_order",
             ),
+            models.CheckConstraint(
+                condition=models.Q(maximum_count=None) | models.Q(maximum_count__gte=models.F("minimum_count")),
+                name="unit_counts_in_order",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(needs_accompaniment=False) | models.Q(can_accompany=False),
+                name="unit_accompanies_or_is_accompanied",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Extra(TenantModel):
+    """Something to have beside the places: a locker, a photograph. It takes no place; its stock is the session's."""
+
+    activity = models.ForeignKey(Activity, on_delete=models.PROTECT, related_name="extras", db_constraint=False)
+    name = models.CharField(max_length=60)
+    summary = models.CharField(max_length=200, blank=True)
+    price_minor = models.PositiveIntegerField()  # minor units of the activity's currency
+    stock_per_session = models.PositiveIntegerField(null=True, blank=True)  # None: as many as are asked for
+    maximum_per_party = models.PositiveSmallIntegerField(null=True, blank=True)
+    is_offered = models.BooleanField(default=True)  # taken off the list, it stays with those who have it
+    position = models.PositiveSmallIntegerField(default=0)
+
+    class Meta(TenantModel.Meta):
+        ordering = ["position", "id"]
+        constraints = [
+            *TenantModel.Meta.constraints,
+            models.UniqueConstraint(fields=["activity", "name"], name="extra_name_once"),
         ]
 
     def __str__(self) -> str:

@@ -10,6 +10,7 @@ from config.kit.ids import uuid7
 from config.kit.tokens import make_token
 from config.kit.transitions import Transitions
 from config.tenants.models import Organization, TenantModel
+from scheduling.models.activity import Extra
 from scheduling.models.session import Session
 
 
@@ -55,13 +56,15 @@ class Reservation(TenantModel):
     email = models.EmailField()
     currency = models.CharField(max_length=3)
     amount_minor = models.PositiveIntegerField()
-    quote = models.JSONField()  # [{unit, name, count, amount_minor, why}]
+    quote = models.JSONField()  # [{unit or extra, name, count, amount_minor, why}]
     held_at = models.DateTimeField(db_default=Now(), editable=False)
     expires_at = models.DateTimeField()
     extended = models.BooleanField(default=False)
     confirmed_at = models.DateTimeField(null=True, blank=True)
     ended_at = models.DateTimeField(null=True, blank=True)  # released or expired
     token_version = models.PositiveSmallIntegerField(default=1)
+    # A permitted person put it beyond the capacity, with a reason: the mark stays for good.
+    overbooked = models.BooleanField(db_default=False, default=False, editable=False)
 
     objects = ReservationQuerySet.as_manager()
 
@@ -113,3 +116,27 @@ class Reservation(TenantModel):
     def basket_token(self) -> str:
         """What lets its holder put more into the basket, and buy it."""
         return make_token(purpose="basket", subject=self.basket)
+
+
+class ReservationExtra(TenantModel):
+    """So many of one extra, with a reservation: taken while the reservation is held or confirmed, never longer.
+
+    There is no counter: a trigger locks the session and adds up, so that no writer can take more than the stock.
+    """
+
+    reservation = models.ForeignKey(
+        Reservation, on_delete=models.PROTECT, related_name="extras", db_constraint=False, db_index=False
+    )
+    extra = models.ForeignKey(Extra, on_delete=models.PROTECT, related_name="+", db_constraint=False)
+    count = models.PositiveIntegerField()
+    amount_minor = models.PositiveIntegerField()
+
+    class Meta(TenantModel.Meta):
+        constraints = [
+            *TenantModel.Meta.constraints,
+            models.UniqueConstraint(fields=["reservation", "extra"], name="reservation_extra_once"),
+            models.CheckConstraint(condition=models.Q(count__gte=1), name="reservation_extra_counts"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.count} of {self.extra_id}"

@@ -70,6 +70,7 @@ class Session(TenantModel):
     price_minor = models.PositiveIntegerField(null=True, blank=True)  # of the default unit, when not the unit's own
 
     capacity_total = models.PositiveIntegerField()
+    own_capacity = models.BooleanField(db_default=False, default=False)  # set by staff: a timetable leaves it alone
     places_held = models.PositiveIntegerField(default=0, editable=False)
     places_booked = models.PositiveIntegerField(default=0, editable=False)
     honoured_capacity = models.PositiveIntegerField(default=0, editable=False)

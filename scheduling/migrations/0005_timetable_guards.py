@@ -1,0 +1,104 @@
+"""What the database itself refuses of timetable changes, extras, instructors and resources."""
+
+from django.db import migrations
+
+from config.kit.facts import ChainFacts
+from config.kit.tenant_keys import AddTenantKey
+from config.kit.transitions import GuardTransitions
+
+# A trigger's statement sees what was committed before it began, so after the lock it sees every other taker.
+EXTRA_STOCK = """
+CREATE FUNCTION scheduling_keep_extra_stock() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    stock integer;
+    taken bigint;
+    of_session uuid;
+BEGIN
+    SELECT r.session_id INTO of_session FROM scheduling_reservation r WHERE r.id = NEW.reservation_id;
+    PERFORM FROM scheduling_session s WHERE s.id = of_session FOR NO KEY UPDATE;
+    SELECT e.stock_per_session INTO stock FROM scheduling_extra e WHERE e.id = NEW.extra_id;
+    IF stock IS NULL THEN
+        RETURN NEW;
+    END IF;
+    SELECT coalesce(sum(x.count), 0) INTO taken
+        FROM scheduling_reservation r JOIN scheduling_reservationextra x ON x.reservation_id = r.id
+        WHERE r.session_id = of_session AND r.status IN ('held', 'confirmed') AND x.extra_id = NEW.extra_id
+            AND x.id <> NEW.id;
+    IF taken + NEW.count > stock THEN
+        RAISE EXCEPTION 'only % of this extra are left', greatest(stock - taken, 0)
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'extra_within_stock';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER extra_within_stock BEFORE INSERT OR UPDATE ON scheduling_reservationextra
+    FOR EACH ROW EXECUTE FUNCTION scheduling_keep_extra_stock();
+"""
+
+# The most of a resource that is in use at one moment: it can only rise where a use begins.
+RESOURCE_QUANTITY = """
+CREATE FUNCTION scheduling_keep_resource_quantity() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    there integer;
+    busiest bigint;
+BEGIN
+    SELECT r.quantity INTO there FROM scheduling_resource r WHERE r.id = NEW.resource_id FOR NO KEY UPDATE;
+    SELECT max(used) INTO busiest FROM (
+        SELECT (SELECT coalesce(sum(u.quantity), 0) FROM scheduling_resourceuse u
+            WHERE u.resource_id = NEW.resource_id AND u.status = 'active' AND u.id <> NEW.id
+                AND u.starts_at <= moment.at AND u.ends_at > moment.at) AS used
+        FROM (SELECT NEW.starts_at AS at UNION
+            SELECT o.starts_at FROM scheduling_resourceuse o
+            WHERE o.resource_id = NEW.resource_id AND o.status = 'active' AND o.id <> NEW.id
+                AND o.starts_at > NEW.starts_at AND o.starts_at < NEW.ends_at) moment) busy;
+    IF busiest + NEW.quantity > there THEN
+        RAISE EXCEPTION 'only % of this resource are free then', greatest(there - busiest, 0)
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'resource_within_quantity';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER resource_within_quantity BEFORE INSERT OR UPDATE ON scheduling_resourceuse
+    FOR EACH ROW WHEN (NEW.status = 'active') EXECUTE FUNCTION scheduling_keep_resource_quantity();
+"""
+
+
+class Migration(migrations.Migration):
+    dependencies = [("kit", "0001_functions"), ("scheduling", "0004_timetable_changes")]
+    operations = [
+        AddTenantKey("extra", "activity"),
+        AddTenantKey("unitprice", "unit"),
+        AddTenantKey("unitprice", "schedule"),
+        AddTenantKey("unitprice", "session"),
+        AddTenantKey("pricerule", "activity"),
+        AddTenantKey("pricerule", "unit"),
+        AddTenantKey("scheduleexception", "venue"),
+        AddTenantKey("scheduleexception", "activity"),
+        AddTenantKey("schedulechange", "venue"),
+        AddTenantKey("schedulechange", "activity"),
+        AddTenantKey("scheduleevent", "activity"),
+        AddTenantKey("scheduleeventdetail", "event"),
+        AddTenantKey("reservationextra", "reservation"),
+        AddTenantKey("reservationextra", "extra"),
+        AddTenantKey("instructor", "venue"),
+        AddTenantKey("instructorskill", "instructor"),
+        AddTenantKey("instructorskill", "activity"),
+        AddTenantKey("instructorabsence", "instructor"),
+        AddTenantKey("assignment", "instructor"),
+        AddTenantKey("assignment", "session"),
+        AddTenantKey("lessongroup", "session"),
+        AddTenantKey("lessongroup", "assignment"),
+        AddTenantKey("resource", "venue"),
+        AddTenantKey("resourceuse", "resource"),
+        AddTenantKey("resourceuse", "session"),
+        GuardTransitions("schedulechange", "status", initial=["rehearsed"], pairs=[("rehearsed", "applied")]),
+        GuardTransitions("assignment", "status", initial=["active"], pairs=[("active", "ended")]),
+        GuardTransitions("resourceuse", "status", initial=["active"], pairs=[("active", "ended")]),
+        ChainFacts("scheduleevent", subject="activity"),
+        migrations.RunSQL(
+            EXTRA_STOCK,
+            "DROP FUNCTION scheduling_keep_extra_stock() CASCADE",
+        ),
+        migrations.RunSQL(
+            RESOURCE_QUANTITY,
+            "DROP FUNCTION scheduling_keep_resource_quantity() CASCADE",
+        ),
+    ]
