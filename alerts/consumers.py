@@ -2,19 +2,21 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from alerts.services.alerts import WORDINGS, raise_alert
-from bookings.models import BookingEvent
+from alerts.services.alerts import RAISING, raise_alert
+from alerts.services.notifications import TOLD, notify
 
 
 @dataclass(frozen=True, slots=True)
 class Consumer:
-    """What is done with a fact of these kinds: rows of this database, so that it is done once or not at all."""
+    """What is done with a fact of these kinds, by source: rows of this database, so done once or not at all."""
 
-    kinds: frozenset[str]
-    handle: Callable[[BookingEvent], object]
+    kinds: Mapping[str, frozenset[str]]
+    handle: Callable[[Any], object]
 
 
 CONSUMERS: Mapping[str, Consumer] = {
-    "alerts": Consumer(kinds=frozenset(WORDINGS), handle=raise_alert),
+    "alerts": Consumer(kinds=RAISING, handle=raise_alert),
+    "messages": Consumer(kinds=TOLD, handle=notify),
 }

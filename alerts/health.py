@@ -17,7 +17,7 @@ from django.conf import settings
 from django.core.cache import cache
 from django.db import DEFAULT_DB_ALIAS, DatabaseError, InterfaceError, connections
 
-from alerts.services import auditor, fan_out
+from alerts.services import auditor, delivery, fan_out
 from config.kit.clock import database_now
 from scheduling.tasks import SWEEP_RAN
 
@@ -26,6 +26,7 @@ REDIS_SECONDS = 1.0
 LEAST_DISK_BYTES = 300_000_000
 LEAST_MEMORY_BYTES = 100_000_000
 OLDEST_FACT = timedelta(minutes=5)
+OLDEST_MESSAGE_SECONDS = 5 * 60
 MEMORY_FILE = Path("/proc/meminfo")
 
 OK, DEGRADED, DOWN = "ok", "degraded", "down"
@@ -121,7 +122,9 @@ def check_health() -> Health:
     """Look at everything; what stands on the database is asked only while it answers."""
     found = {"database": check_database(), "disk": check_disk(), "memory": check_memory()}
     is_up = found["database"].status == OK
-    return Health({**found, **_check_redis(), "facts": check_facts() if is_up else Component(DOWN)})
+    standing = {"facts": check_facts, "mail": check_mail}
+    asked = {name: ask() if is_up else Component(DOWN) for name, ask in standing.items()}
+    return Health({**found, **_check_redis(), **asked})
 
 
 def check_database() -> Component:
@@ -180,6 +183,22 @@ def check_facts() -> Component:
         return Component(DOWN, {"error": type(error).__name__})
     seconds = oldest.total_seconds() if oldest else 0.0
     return Component(OK if seconds <= OLDEST_FACT.total_seconds() else DEGRADED, {"oldest_unhandled_seconds": seconds})
+
+
+def check_mail() -> Component:
+    """Ask how many messages are due, and whether there is a provider to take them; never worse than degraded."""
+    try:
+        queue = delivery.queue_figures()
+    except (DatabaseError, InterfaceError) as error:
+        return Component(DEGRADED, {"error": type(error).__name__})
+    is_moving = bool(settings.MAIL_URL) and queue.oldest_seconds <= OLDEST_MESSAGE_SECONDS
+    figures = {
+        "provider": bool(settings.MAIL_URL),
+        "queued": queue.queued,
+        "oldest_queued_seconds": queue.oldest_seconds,
+        "failed": queue.failed,
+    }
+    return Component(OK if is_moving else DEGRADED, figures)
 
 
 def audit_ages() -> dict[str, tuple[int, float]]:

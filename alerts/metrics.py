@@ -27,8 +27,9 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
 from alerts import health
-from alerts.services import fan_out
+from alerts.services import delivery, fan_out
 from config.kit.addresses import UUID_FORM
+from config.kit.keepable import Keepable
 from config.kit.problems import REFUSAL_CODE
 from scheduling.tasks import SWEEP_RAN
 
@@ -127,15 +128,28 @@ class MetricsMiddleware:
         seconds, statements = sql.seconds, sql.statements
         response = self.get_response(request)
         took = time.perf_counter() - began
-        answered.append(
+        leave_behind(
             Answered(
                 request.resolver_match, request.method, response, took, sql.seconds - seconds,
                 sql.statements - statements,
             )
         )  # fmt: skip
-        if not drain.is_running:
-            drain.start()
         return response
+
+
+def leave_behind(one: Answered) -> None:
+    """Leave an answered request to be counted beside the requests."""
+    answered.append(one)
+    if not drain.is_running:
+        drain.start()
+
+
+def count_kept_answer(keepable: Keepable, status: int, seconds: float) -> None:
+    """Count a GET that was answered before the application, as its route's: without a statement."""
+    leave_behind(Answered(keepable.match, "GET", KEPT_ANSWERS[status], seconds, 0.0, 0))
+
+
+KEPT_ANSWERS = {200: HttpResponse(status=200), 304: HttpResponse(status=304)}
 
 
 class Drain:
@@ -258,7 +272,7 @@ class States(Collector):
         """Yield every figure that can be had."""
         is_up = health.is_ready()
         yield _gauge("holdfast_database_up", "The database answers.", float(is_up))
-        for ask in (*((facts, audits) if is_up else ()), clockwork):
+        for ask in (*((facts, messages, audits) if is_up else ()), clockwork):
             try:
                 yield from list(ask())
             except Exception:  # noqa: BLE001, S112 what is away has no figure
@@ -271,6 +285,15 @@ def facts() -> Iterator[Metric]:
     yield _gauge("holdfast_unhandled_facts", "Facts that wait for a consumer.", fan_out.count_unhandled())
     seconds = oldest.total_seconds() if oldest else 0.0
     yield _gauge("holdfast_oldest_unhandled_fact_seconds", "Age of the oldest of them.", seconds)
+    yield _gauge("holdfast_parked_facts", "Facts that a consumer refuses again and again.", fan_out.count_parked())
+
+
+def messages() -> Iterator[Metric]:
+    """Yield how many messages wait for their provider, for how long, and how many were given up."""
+    queue = delivery.queue_figures()
+    yield _gauge("holdfast_queued_messages", "Messages that are due and not sent.", queue.queued)
+    yield _gauge("holdfast_oldest_queued_message_seconds", "How long the oldest of them is due.", queue.oldest_seconds)
+    yield _gauge("holdfast_failed_messages", "Messages that were given up.", queue.failed)
 
 
 def audits() -> Iterator[Metric]:

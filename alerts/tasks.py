@@ -1,15 +1,18 @@
 """What beat, and a nudge, ask of alerts; each calls one service and is safe to run twice."""
 
 import logging
+from contextlib import suppress
 
 from celery import shared_task
 from django.core.cache import cache
+from kombu.exceptions import OperationalError
 
-from alerts.services import auditor, fan_out
+from alerts.services import auditor, delivery, fan_out
 
 logger = logging.getLogger(__name__)
 
 FAN_OUT_IS_FRESH_SECONDS = 90
+DELIVERY_EXPIRES_SECONDS = 25
 
 
 @shared_task
@@ -29,7 +32,22 @@ def fan_out_facts() -> int:
     """Every 30 seconds, and soon after a fact that somebody wants: hand facts to their consumers."""
     handed_over = fan_out.fan_out_facts()
     cache.set(fan_out.FAN_OUT_RAN, handed_over, timeout=FAN_OUT_IS_FRESH_SECONDS)
+    if handed_over:
+        with suppress(OperationalError):  # with the broker away beat's own call comes
+            deliver_messages.apply_async(expires=DELIVERY_EXPIRES_SECONDS, retry=False)
     return handed_over
+
+
+@shared_task
+def fan_out_parked_facts() -> int:
+    """Every hour: once more what a consumer has refused again and again."""
+    return fan_out.fan_out_facts(parked_too=True)
+
+
+@shared_task
+def deliver_messages() -> int:
+    """Every 5 seconds, and soon after somebody is to be told: hand messages that are due to their provider."""
+    return delivery.deliver_due()
 
 
 def _report(scope: str, findings: list[auditor.Finding]) -> int:

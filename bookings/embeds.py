@@ -10,14 +10,8 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from bookings.calendars import booking_calendar
 from bookings.models import Booking
 from bookings.pages import booking_page
-from bookings.views import (
-    answer_again,
-    answer_checkout,
-    extend_all,
-    release_all,
-    render_booking,
-    require_booking,
-)
+from bookings.views.booking import render_booking, require_booking
+from bookings.views.checkout import answer_again, answer_checkout, extend_all, release_all, remove_one
 from config.kit.embedding import allow_frames, embed_field, embedded
 from config.kit.refusals import NotFound
 from config.kit.tokens import is_valid_token
@@ -82,6 +76,17 @@ def release_embedded(request: HttpRequest, basket: UUID, token: str) -> HttpResp
 
 @require_POST
 @embedded
+def remove_line_embedded(request: HttpRequest, basket: UUID, token: str, reservation_id: UUID) -> HttpResponse:  # noqa: ARG001 a view
+    """POST …/remove/{reservation}/: one of several goes back."""
+    activity = _activity(basket, token)
+    is_last = remove_one(basket, reservation_id)
+    frame = _frame(basket, token, activity)
+    back = redirect(str(frame["activity_url"] if is_last else frame["here"]))
+    return allow_frames(back, activity.venue.allowed_embed_origins)
+
+
+@require_POST
+@embedded
 def hold_again_embedded(request: HttpRequest, basket: UUID, token: str) -> HttpResponse:
     """POST …/again/: the same parties, held anew."""
     activity = _activity(basket, token)
@@ -94,8 +99,9 @@ def hold_again_embedded(request: HttpRequest, basket: UUID, token: str) -> HttpR
 def show_booking_embedded(request: HttpRequest, number: str, token: str) -> HttpResponse:
     """GET /embed/bookings/{number}.{token}/: booked."""
     booking = require_booking(number, token)
-    calendar = reverse("embed-calendar", kwargs={"number": number, "token": token})
-    response = render_booking(request, booking, calendar_url=calendar, base=BASE)
+    address = {"number": number, "token": token}
+    calendar, here = reverse("embed-calendar", kwargs=address), reverse("embed-booking", kwargs=address)
+    response = render_booking(request, booking, here=here, calendar_url=calendar, base=BASE)
     return allow_frames(response, booking_page(number).lines[0].session.activity.venue.allowed_embed_origins)
 
 

@@ -5,12 +5,20 @@ from datetime import datetime
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from bookings.labels import WORDS, Label, label_of
 from bookings.models import Booking, Line
+from bookings.policies import Act
+from bookings.services import amendments
+from bookings.services.amendments import Case
+from bookings.timeline import Told, story_of
 from config.kit.clock import database_now
+from config.kit.facts import Actor, ActorKind
 from config.kit.refusals import NotFound
 from config.tenants.models import Organization
 from scheduling.availability import judge, with_availability
 from scheduling.models import Activity, Reservation, Session
+
+ASKING = Actor(kind=ActorKind.CUSTOMER, channel="web")  # whoever reads the page; the acts know who does them
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +100,17 @@ def _free_now(session_ids: list[UUID]) -> dict[UUID, int]:
 
 
 @dataclass(frozen=True, slots=True)
+class ManagedLine:
+    """A line as its customer sees it, and what they may do with it."""
+
+    line: Line
+    zone: ZoneInfo
+    is_live: bool
+    is_released: bool  # its session will not take place, or stands outside the timetable
+    may: frozenset[Act]
+
+
+@dataclass(frozen=True, slots=True)
 class BookingPage:
     """A booking as its customer sees it."""
 
@@ -99,13 +118,52 @@ class BookingPage:
     organization: Organization
     lines: tuple[Line, ...]
     zone: ZoneInfo
+    rows: tuple[ManagedLine, ...]
+    label: Label
+    story: tuple[Told, ...]
+    may_cancel: bool
+    may_transfer: bool
+    why_not: tuple[str, ...]  # what the terms or the clock stand against, in words
+
+    @property
+    def headline(self) -> str:
+        """Say how it stands."""
+        return WORDS[self.label]
+
+    @property
+    def is_over(self) -> bool:
+        """Is nothing of it left to come to?"""
+        return not any(row.is_live for row in self.rows)
+
+
+def find_booking(number: str) -> Booking:
+    """Return a booking by its number, or raise NotFound."""
+    booking = Booking.objects.select_related("organization", "customer").filter(number=number).first()
+    if booking is None:
+        raise NotFound
+    return booking
 
 
 def booking_page(number: str) -> BookingPage:
     """Gather a booking by its number, or raise NotFound."""
-    booking = Booking.objects.select_related("organization", "customer").filter(number=number).first()
-    if booking is None:
-        raise NotFound
-    rows = booking.lines.select_related("session__activity__venue").prefetch_related("participants")
-    lines = tuple(rows.order_by("session__starts_at", "id"))
-    return BookingPage(booking, booking.organization, lines, lines[0].session.activity.venue.zone)
+    booking = find_booking(number)
+    case = amendments.read_case(booking, ASKING)
+    zone = case.lines[0].session.activity.venue.zone
+    is_booked = booking.status == Booking.Status.CONFIRMED
+    rows = tuple(_managed(case, line, is_booked=is_booked) for line in case.lines)
+    live = case.live if is_booked else ()
+    return BookingPage(
+        booking=booking, organization=booking.organization, lines=case.lines, zone=zone, rows=rows,
+        label=label_of(booking.status, case.lines), story=tuple(story_of(booking, zone)),
+        may_cancel=any(Act.CANCEL in row.may for row in rows),
+        may_transfer=bool(live) and not case.obstacles(Act.TRANSFER, live),
+        why_not=tuple(dict.fromkeys(each.words for act in Act for each in case.obstacles(act, live))),
+    )  # fmt: skip
+
+
+def _managed(case: Case, line: Line, *, is_booked: bool) -> ManagedLine:
+    """Say what of a line can still be changed."""
+    is_live = is_booked and line.status == Line.Status.LIVE
+    may = frozenset(act for act in Act if is_live and not case.obstacles(act, [line]))
+    zone = line.session.activity.venue.zone
+    return ManagedLine(line, zone, is_live, is_live and line.id in case.released, may)

@@ -1,54 +1,69 @@
 """A booking's life in plain words, read from its facts: when by the venue's clock, what, who, by which channel."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from bookings.models import Booking, BookingEvent
-from config.kit.display import clock_text, day_text
-from config.kit.facts import ActorKind
-from config.tenants.models import ApiKey, User
+from bookings import transfer_links
+from bookings.models import Booking, BookingEvent, BookingEventDetail
+from config.kit.display import clock_text, day_text, money_text
+from scheduling.models import Session
+from scheduling.timeline import Entry, entries
 
 WORDS = {
+    "message_failed": "A message to the customer could not be delivered",
+    "message_queued_again": "A message that had failed was sent again",
+    "message_repeated": "A message was sent once more",
     "booking_started": "Booking begun",
     "booking_confirmed": "Confirmed",
     "booking_cancelled": "Cancelled",
     "booking_expired": "Expired, unpaid",
+    "transfer_offered": "Offered to somebody else, who has to agree",
+    "booking_transferred": "Handed over to somebody else",
+    "line_cancelled": "One line cancelled",
+    "line_moved": "Moved to another time",
+    "party_changed": "Another number of people",
+    "participants_changed": "Who comes was changed",
+    "session_closed_offers": "The session will not take place; offered to move or cancel without a fee",
     "duplicate_refused": "Somebody tried to book the same once more; it was not booked",
     "duplicate_overridden": "Repeats another booking, and was confirmed as meant",
+    "affected_line_decided": "Decided after a change of the timetable",
+    "line_checked_in": "Checked in",
+    "check_in_undone": "The check-in was taken back",
+    "outcome_set": "Noted whether they came",
+    "customer_erased": "Personal data erased",
+    "booking_archived": "Archived",
 }
-CHANNELS = {"web": "website", "widget": "widget on another site", "api": "API", "octo": "reseller", "admin": "desk"}
-NAMELESS = {
-    ActorKind.CUSTOMER: "the customer",
-    ActorKind.POLICY: "the organization's rule",
-    ActorKind.SYSTEM: "Holdfast",
+OUTCOMES = {"completed": "they came", "no_show": "they did not come"}
+DECISIONS = {
+    "contacted": "the customer was contacted",
+    "keep": "it stays as it is",
+    "move": "it is to be moved",
+    "refund": "it is to be refunded",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One thing that happened."""
-
-    when: str
-    what: str
-    who: str
-    channel: str
 
 
 def timeline_of(booking: Booking) -> list[Entry]:
     """Return what happened, in order, in four queries."""
-    events: Sequence[BookingEvent] = list(booking.events.order_by("seq"))
-    zone, names = _zone_of(booking), _names_of(events)
-    return [
-        Entry(
-            when=f"{day_text(event.at, zone)} {event.at.astimezone(zone).year}, {clock_text(event.at, zone)}",
-            what=WORDS.get(event.kind, event.kind.replace("_", " ").capitalize()),
-            who=names.get(event.actor_id) or NAMELESS.get(ActorKind(event.actor_kind), "somebody"),
-            channel=CHANNELS.get(event.channel, event.channel),
-        )
-        for event in events
-    ]
+    events = list(booking.events.select_related("detail").order_by("seq"))
+    return entries(events, _zone_of(booking), WORDS, note=_note)
+
+
+def _note(event: BookingEvent) -> str:
+    """Say what was decided or what it came to, and what whoever did it wrote beside."""
+    detail: BookingEventDetail | None = getattr(event, "detail", None)
+    decision = DECISIONS.get(event.after.get("decision", ""), "")
+    outcome = OUTCOMES.get(event.after.get("attendance", ""), "")
+    parts = (decision, outcome, *money_in_words(event.after.get("consequence", {})), _written(event, detail))
+    return ": ".join(part for part in parts if part)
+
+
+def _written(event: BookingEvent, detail: BookingEventDetail | None) -> str:
+    if event.kind == transfer_links.KIND:
+        return transfer_links.offer_words(event)
+    return detail.note if detail else ""
 
 
 def _zone_of(booking: Booking) -> ZoneInfo:
@@ -57,8 +72,92 @@ def _zone_of(booking: Booking) -> ZoneInfo:
     return line.session.activity.venue.zone if line else ZoneInfo("UTC")
 
 
-def _names_of(events: Iterable[BookingEvent]) -> dict[UUID | None, str]:
-    """Return the names of the staff and of the programs' keys that acted."""
-    ids = {event.actor_id for event in events if event.actor_id}
-    names: dict[UUID | None, str] = {key.id: f"program “{key.name}”" for key in ApiKey.objects.filter(id__in=ids)}
-    return names | {user.id: user.name or user.email for user in User.objects.filter(id__in=ids)}
+def money_in_words(consequence: Mapping[str, Any]) -> list[str]:
+    """Say what an act came to; nothing when it cost nothing."""
+    if not consequence:
+        return []
+    currency = consequence["currency"]
+    told = (("fee_minor", "{} kept as a fee"), ("due_minor", "{} more to pay"), ("refundable_minor", "{} less to pay"))
+    return [words.format(money_text(consequence[name], currency)) for name, words in told if consequence[name]]
+
+
+# For the customer: what happened to what they booked, without who at the venue did it ---------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One thing that happened, as its customer reads it."""
+
+    when: str
+    what: str
+    money: str = ""
+
+
+def story_of(booking: Booking, zone: ZoneInfo) -> list[Told]:
+    """Return what happened in words for the customer, the newest last, in two queries; what is internal is left out."""
+    events = [event for event in booking.events.order_by("seq") if event.kind in STORY]
+    since = _since_handed_over(events)
+    clocks = _clocks(events[since:], zone)
+    return [
+        Told(
+            when=f"{day_text(event.at, zone)}, {clock_text(event.at, zone)}",
+            what=STORY[event.kind](event, clocks),
+            money=", ".join(money_in_words(event.after.get("consequence", {}))),
+        )
+        for event in events[since:]
+        if not event.after.get("booking_ends")
+    ]
+
+
+def _since_handed_over(events: list[BookingEvent]) -> int:
+    """Return where the story of the customer of now begins: what was before is somebody else's."""
+    given = [place for place, event in enumerate(events) if event.kind == "booking_transferred"]
+    return given[-1] if given else 0
+
+
+Clocks = Mapping[str, str]
+
+
+def _clocks(events: Iterable[BookingEvent], zone: ZoneInfo) -> Clocks:
+    """Return when each session starts that the facts name, by the venue's clock."""
+    named = {
+        session
+        for event in events
+        for side in (event.before, event.after)
+        for session in [side.get("session"), *side.get("sessions", ())]
+        if session
+    }
+    rows = Session.objects.filter(id__in=[UUID(session) for session in named]).values_list("id", "starts_at")
+    return {str(key): f"{day_text(at, zone)}, {clock_text(at, zone)}" for key, at in rows} if named else {}
+
+
+def _moved(event: BookingEvent, clocks: Clocks) -> str:
+    was, now = (clocks.get(side["session"], "another time") for side in (event.before, event.after))
+    return f"Moved from {was} to {now}"
+
+
+def _party(event: BookingEvent, _: Clocks) -> str:
+    return f"{event.after['party_size']} instead of {event.before['party_size']} people"
+
+
+def _line_gone(event: BookingEvent, clocks: Clocks) -> str:
+    return f"{clocks.get(event.after['session'], 'One session')}: cancelled"
+
+
+def _closed(event: BookingEvent, clocks: Clocks) -> str:
+    sessions = " and ".join(clocks.get(session, "One session") for session in event.after["sessions"])
+    return f"{sessions}: will not take place"
+
+
+STORY: Mapping[str, Callable[[BookingEvent, Clocks], str]] = {
+    "booking_confirmed": lambda *_: "Booked",
+    "booking_cancelled": lambda *_: "Cancelled",
+    "booking_expired": lambda *_: "Expired, because it was not paid for",
+    "transfer_offered": lambda *_: "Offered to somebody else; yours until they agree",
+    "booking_transferred": lambda *_: "Handed over to you",
+    "line_cancelled": _line_gone,
+    "line_moved": _moved,
+    "party_changed": _party,
+    "participants_changed": lambda *_: "Who comes was changed",
+    "session_closed_offers": _closed,
+}

@@ -14,6 +14,21 @@ BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": 60,
         "options": {"expires": 55},
     },
+    "ask who waits, where that was missed": {
+        "task": "bookings.tasks.sweep_waitlist",
+        "schedule": 60,
+        "options": {"expires": 55},
+    },
+    "note who came, by policy": {
+        "task": "bookings.tasks.settle_outcomes",
+        "schedule": 5 * 60,
+        "options": {"expires": 4 * 60},
+    },
+    "archive and erase what is old": {
+        "task": "bookings.tasks.retain_personal_data",
+        "schedule": 6 * 60 * 60,
+        "options": {"expires": 5 * 60 * 60},
+    },
     "fill the venues that are due": {
         "task": "scheduling.tasks.generate_sessions",
         "schedule": 15 * 60,
@@ -23,6 +38,16 @@ BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "task": "alerts.tasks.fan_out_facts",
         "schedule": 30,
         "options": {"expires": 25},
+    },
+    "try again what was parked": {
+        "task": "alerts.tasks.fan_out_parked_facts",
+        "schedule": 60 * 60,
+        "options": {"expires": 50 * 60},
+    },
+    "deliver messages that are due": {
+        "task": "alerts.tasks.deliver_messages",
+        "schedule": 5,
+        "options": {"expires": 4},
     },
     "audit the sessions from yesterday onward": {
         "task": "alerts.tasks.audit_sessions",

@@ -111,8 +111,22 @@ CELERY_TASK_ACKS_LATE = True
 CELERY_TIMEZONE = "UTC"
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 
+# Limits on how much one visitor may hold at once. Off is for load tests alone; what starts says so loudly.
+LIMITS = env.bool("LIMITS", default=True)
+# Networks of our own proxies: what they say in X-Forwarded-For is believed, and nobody else's word is.
+TRUSTED_PROXIES = env.list("TRUSTED_PROXIES", default=[])
+
 # The realtime process, as browsers reach it: sockets and server-sent events.
 REALTIME_URL = env.str("REALTIME_URL", default="http://127.0.0.1:8001")
+
+# Mail: a provider that is asked first, and one to go to while that is down; none: messages wait, and health says so. --
+# resend://KEY@api.resend.com, smtp+tls://user:password@host:587, or anymail:postmark with its keys in ANYMAIL (JSON).
+MAIL_URL = env.str("MAIL_URL", default="")
+MAIL_FALLBACK_URL = env.str("MAIL_FALLBACK_URL", default="")
+MAIL_FROM = env.str("MAIL_FROM", default="bookings@localhost")
+MAIL_TIMEOUT_SECONDS = 5
+ANYMAIL = {**env.json("ANYMAIL", default={}), "REQUESTS_TIMEOUT": (3, MAIL_TIMEOUT_SECONDS)}
+SITE_URL = env.str("SITE_URL", default="http://localhost:8000").rstrip("/")  # what links in messages begin with
 
 # Watching: who may read /metrics from elsewhere, and where the disk is looked at. ---------------------------------
 METRICS_TOKEN = env.str("METRICS_TOKEN", default="")

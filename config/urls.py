@@ -9,6 +9,7 @@ urlpatterns = [
     path("api/v1/", include("alerts.urls")),
     path("", include("alerts.urls_health")),
     path("admin/", admin.site.urls),
+    path("", include("alerts.page_urls")),
     path("", include("bookings.page_urls")),
     path("", include("scheduling.page_urls")),  # last: an organization's name stands at the root
 ]

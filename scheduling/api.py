@@ -5,6 +5,7 @@ The plain hold and the availabilities are plain views, because they are the hot 
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from math import ceil
 from typing import Any
 from uuid import UUID
@@ -20,13 +21,16 @@ from rest_framework.views import APIView
 from config.kit.api import CursorPages, answer, api_view, checked, instant, local_time, money, read_json
 from config.kit.clock import database_now
 from config.kit.idempotency import Claim, claim_of
+from config.kit.keepable import allow_keeping, wants_fresh
 from config.kit.refusals import NotFound
 from config.kit.tokens import is_valid_token
 from config.tenants.authentication import api_key_of
 from config.tenants.models import ApiKey
-from scheduling.availability import REASONS, Availability, check_slot_availability, judge, with_availability
-from scheduling.models import Activity, Reservation, Session
-from scheduling.months import month_availability
+from scheduling.availability import Availability, check_slot_availability, judged, with_availability
+from scheduling.display_cache import alternatives
+from scheduling.limits import visitor_of
+from scheduling.models import Activity, Extra, Reservation, Session
+from scheduling.months import Month, month_availability
 from scheduling.serializers import (
     LARGEST_PARTY,
     MonthSerializer,
@@ -35,6 +39,7 @@ from scheduling.serializers import (
     SessionRangeSerializer,
 )
 from scheduling.services import reservations
+from scheduling.services.limited import hold_within_limits
 
 # Activities and sessions ------------------------------------------------------------------------------------------
 
@@ -44,7 +49,7 @@ class ActivityList(APIView):
 
     def get(self, request: Request) -> Response:
         """Answer a page; a key sees its own organization."""
-        rows = _activities(request)
+        rows = _activities(request).prefetch_related("units", "extras")
         slug = request.query_params.get("organization")
         if slug is not None:
             rows = rows.filter(organization__slug=slug)
@@ -59,14 +64,14 @@ class ActivityDetail(APIView):
 
     def get(self, request: Request, activity_id: UUID) -> Response:
         """Answer one, or 404."""
-        activity = _activities(request).filter(id=activity_id).first()
+        activity = _activities(request).prefetch_related("units", "extras").filter(id=activity_id).first()
         if activity is None:
             raise NotFound
         return Response(activity_json(activity))
 
 
 def _activities(request: Request) -> QuerySet[Activity]:
-    rows = Activity.objects.on_sale().select_related("organization", "venue").prefetch_related("units")
+    rows = Activity.objects.on_sale().select_related("organization", "venue")
     key: ApiKey | None = request.auth  # type: ignore[assignment]
     return rows.filter(organization=key.organization_id) if key else rows
 
@@ -91,10 +96,29 @@ def activity_json(activity: Activity) -> dict[str, Any]:
                 "places": unit.places,
                 "minimum_age": unit.minimum_age,
                 "maximum_age": unit.maximum_age,
+                "minimum_count": unit.minimum_count,
+                "maximum_count": unit.maximum_count,
+                "needs_accompaniment": unit.needs_accompaniment,
+                "can_accompany": unit.can_accompany,
                 "is_default": unit.is_default,
             }
             for unit in activity.units.all()
         ],
+        "smallest_party": activity.smallest_party,
+        "largest_party": activity.largest_party,
+        "extras": [_extra_json(extra, activity.currency) for extra in activity.extras.all() if extra.is_offered],
+    }
+
+
+def _extra_json(extra: Extra, currency: str) -> dict[str, Any]:
+    """Write what may be had beside the places: its price, and how many a session and a party may have (or null)."""
+    return {
+        "id": extra.id,
+        "name": extra.name,
+        "summary": extra.summary,
+        "price": money(extra.price_minor, currency),
+        "stock_per_session": extra.stock_per_session,
+        "maximum_per_party": extra.maximum_per_party,
     }
 
 
@@ -115,8 +139,8 @@ class SessionList(APIView):
         pages = CursorPages()
         pages.ordering = "starts_at"
         page: Sequence[Any] = pages.paginate_queryset(with_availability(sessions), request, view=self) or []
-        party_size = asked["party_size"]
-        return pages.get_paginated_response([session_json(judge(row, party_size=party_size)) for row in page])
+        found = judged(list(page), party_size=asked.get("party_size"))
+        return pages.get_paginated_response([session_json(each) for each in found])
 
 
 def _midnight(activity: Activity, day: Any) -> datetime:
@@ -144,7 +168,7 @@ def session_json(found: Availability) -> dict[str, Any]:
 
 def reasons_json(found: Availability) -> list[dict[str, str]]:
     """Write why a session cannot be booked: a code for programs, words for customers."""
-    return [{"code": reason, "detail": REASONS[reason]} for reason in found.reasons]
+    return [{"code": code, "detail": words} for code, words in found.words.items()]
 
 
 def _price(session: Any) -> dict[str, Any] | None:
@@ -155,8 +179,9 @@ def _session_availability(request: HttpRequest, session_id: UUID) -> HttpRespons
     """GET sessions/{id}/availability?party_size="""
     asked = checked(PartySizeSerializer, request.GET.dict())
     key = api_key_of(request)
+    party_size = asked.get("party_size")
     found = check_slot_availability(
-        session_id=session_id, party_size=asked["party_size"], organization_id=key.organization_id if key else None
+        session_id=session_id, party_size=party_size, organization_id=key.organization_id if key else None
     )
     return answer(
         {
@@ -167,20 +192,37 @@ def _session_availability(request: HttpRequest, session_id: UUID) -> HttpRespons
             "price": _price(found.session),
             "is_full": found.is_full,
             "reasons": reasons_json(found),
+            "alternatives": alternatives_json(found, party_size),
         }
     )
+
+
+def alternatives_json(found: Availability, party_size: int | None) -> list[dict[str, Any]]:
+    """Write where else the party could go, soonest thought of first; nothing when it fits, or fits nowhere."""
+    session = found.session
+    if found.is_available or found.is_party_unfit:
+        return []
+    return alternatives(session["activity_id"], session["starts_at"], party_size or session["smallest_party"])
 
 
 def _month(request: HttpRequest, activity_id: UUID) -> HttpResponse:
     """GET activities/{id}/availability?month=YYYY-MM, with an ETag."""
     year, month = checked(MonthSerializer, request.GET.dict())["month"].split("-")
-    found = month_availability(activity_id=activity_id, year=int(year), month=int(month))
+    found = month_availability(
+        activity_id=activity_id, year=int(year), month=int(month), is_fresh=wants_fresh(request.META)
+    )
+    return month_answer(request, found)
+
+
+def month_answer(request: HttpRequest, found: Month) -> HttpResponse:
+    """Answer a month, or 304; the server's front may give it again for a moment."""
     if request.headers.get("If-None-Match") == found.etag:
         response = HttpResponse(status=304)
     else:
         response = HttpResponse(found.body, content_type="application/json")
     response["ETag"] = found.etag
     response["Cache-Control"] = "no-cache"
+    allow_keeping(request, activities=found.activities, versions=found.versions)
     return response
 
 
@@ -201,12 +243,16 @@ def _reserve(request: HttpRequest) -> HttpResponse:
     plain = _read_plain(data)
     if plain:
         session_id, party_size, email = plain
-        reservation = reservations.reserve_slot(
-            session_id=session_id, party_size=party_size, email=email, organization_id=organization_id, claim=claim
-        )
+        wanted: dict[str, Any] = {"session": session_id, "party_size": party_size, "email": email}
     else:
-        reservation = _reserve_in_full(checked(ReservationSerializer, data), organization_id, claim)
-    return answer(reservation_json(reservation), status=201)
+        wanted = checked(ReservationSerializer, data)
+    basket = wanted.get("basket")
+    if basket and not is_valid_token(wanted.get("basket_token"), purpose="basket", subject=basket):
+        raise NotFound
+    hold = partial(_hold, wanted, organization_id, claim)
+    visitor = None if key else visitor_of(request)
+    held = hold_within_limits(visitor, [party_of(wanted)], hold, email=wanted["email"], basket=basket, claim=claim)
+    return answer(reservation_json(held[0]), status=201)
 
 
 def _read_plain(data: Any) -> tuple[UUID, int, str] | None:
@@ -223,24 +269,32 @@ def _read_plain(data: Any) -> tuple[UUID, int, str] | None:
         return None
 
 
-def _reserve_in_full(data: dict[str, Any], organization_id: UUID | None, claim: Claim | None) -> Reservation:
+def _hold(
+    data: dict[str, Any], organization_id: UUID | None, claim: Claim | None, parties: Sequence[reservations.Party]
+) -> list[Reservation]:
+    """Hold a party: a bare number by the plain hold."""
     basket = data.get("basket")
-    if basket and not is_valid_token(data.get("basket_token"), purpose="basket", subject=basket):
-        raise NotFound
-    if "units" not in data:
-        return reservations.reserve_slot(
+    if data.keys().isdisjoint(("units", "extras", "ages")):
+        held = reservations.reserve_slot(
             session_id=data["session"], party_size=data["party_size"], email=data["email"], basket=basket,
-            organization_id=organization_id, claim=claim,
+            organization_id=organization_id, claim=claim, reservation_id=parties[0].reservation_id,
         )  # fmt: skip
+        return [held]
     return reservations.reserve_parties(
-        [party_of(data)], email=data["email"], basket=basket, organization_id=organization_id, claim=claim
-    )[0]
+        parties, email=data["email"], basket=basket, organization_id=organization_id, claim=claim
+    )
 
 
-def party_of(data: dict[str, Any]) -> reservations.Party:
-    """Read a party from validated data."""
-    units = tuple((unit["unit"], unit["count"]) for unit in data.get("units", ()))
-    return reservations.Party(session_id=data["session"], party_size=data.get("party_size"), units=units)
+def party_of(data: dict[str, Any], *, path: str = "") -> reservations.Party:
+    """Read a party from validated data; `path` is where it stands in the request."""
+    return reservations.Party(
+        session_id=data["session"],
+        party_size=data.get("party_size"),
+        units=tuple((unit["unit"], unit["count"]) for unit in data.get("units", ())),
+        extras=tuple((extra["extra"], extra["count"]) for extra in data.get("extras", ())),
+        ages=data.get("ages", ()),
+        path=path,
+    )
 
 
 def own_reservation(request: HttpRequest, reservation_id: UUID) -> Reservation:

@@ -1,7 +1,9 @@
 """The widget: an activity, or a venue's activities, inside another site's frame; without cookies."""
 
+from functools import partial
 from uuid import UUID
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -10,9 +12,10 @@ from django.views.decorators.http import require_GET, require_http_methods
 from config.kit.embedding import allow_frames, embed_field, embedded
 from config.kit.refusals import NotFound
 from config.kit.tokens import make_token
-from config.tenants.models import Organization
-from scheduling.models import Activity, Reservation, Venue
-from scheduling.views import answer_party, render_activity
+from scheduling.models import Activity, Reservation
+from scheduling.months import find_venue
+from scheduling.pages import venue_page
+from scheduling.views import WEEKDAYS, answer_party, render_activity
 
 BASE = "embed.html"
 
@@ -46,9 +49,7 @@ def find_embedded_activity(activity_id: UUID) -> Activity:
 
 
 def _single(request: HttpRequest, activity: Activity) -> HttpResponse:
-    def book_url(session_id: UUID) -> str:
-        return reverse("embed-hold", kwargs={"activity_id": activity.id, "session_id": session_id})
-
+    book_url = partial(_hold_url, activity.id)
     response = render_activity(request, activity, here=_here(activity), book_url=book_url, base=BASE)
     return allow_frames(response, activity.venue.allowed_embed_origins)
 
@@ -58,12 +59,22 @@ def _here(activity: Activity) -> str:
 
 
 def _venue(request: HttpRequest, key: str) -> HttpResponse:
-    venue = Venue.objects.filter(embed_key=key, organization__status=Organization.Status.ACTIVE).first()
-    if venue is None:
-        raise NotFound
-    activities = Activity.objects.on_sale().filter(venue=venue).prefetch_related("units").order_by("name")
-    context = {"base": BASE, "venue": venue, "activities": list(activities)}
-    return allow_frames(render(request, "scheduling/embed_venue.html", context), venue.allowed_embed_origins)
+    venue = find_venue(key)
+    page = venue_page(venue, month=request.GET.get("month"), day=request.GET.get("day"), book_url=_hold_url)
+    is_part = request.headers.get("HX-Request")
+    context = {
+        "base": BASE, "venue": venue, "organization": venue.organization, "page": page, "weekdays": WEEKDAYS,
+        "live_url": f"{settings.REALTIME_URL.replace('http', 'ws', 1)}/ws/availability/?venue={venue.embed_key}",
+        "here": f"{reverse('embed')}?widget=calendar&key={venue.embed_key}&",
+    }  # fmt: skip
+    template = "scheduling/_calendar.html" if is_part else "scheduling/embed_venue.html"
+    response = render(request, template, context)
+    response["Vary"] = "HX-Request"
+    return allow_frames(response, venue.allowed_embed_origins)
+
+
+def _hold_url(activity_id: UUID, session_id: UUID) -> str:
+    return reverse("embed-hold", kwargs={"activity_id": activity_id, "session_id": session_id})
 
 
 @require_http_methods(["GET", "POST"])

@@ -7,15 +7,15 @@ from corsheaders.signals import check_request_enabled
 from django.dispatch import receiver
 from django.http import HttpRequest
 
+from scheduling.display_cache import forget
 from scheduling.models import Venue
-from scheduling.months import nudges
 from scheduling.signals import availability_changed
 
 
 @receiver(availability_changed)
-def move_month_versions(activities: list[UUID], **_: Any) -> None:
-    """A display of these activities is old now."""
-    nudges.add(activities)
+def move_display_versions(sessions: list[UUID], activities: list[UUID], **_: Any) -> None:
+    """A display of these activities is old now; without sessions it is the activities themselves that changed."""
+    forget(activities, is_activity=not sessions)
 
 
 @receiver(check_request_enabled)

@@ -20,8 +20,9 @@ MAX_CAPACITY = 1_000_000  # far above any venue, far below the database's intege
 
 HOURS_KEYS = ("startTime", "endTime")
 CUSTOM_KEYS = ("enabled", *HOURS_KEYS)
-REQUIRED_KEYS = ("operatingDays", *HOURS_KEYS, "slotInterval")
-RULES_KEYS = (*REQUIRED_KEYS, "duration", "capacity", "customHours")
+WEEK_KEYS = ("operatingDays", *HOURS_KEYS)
+SLOT_KEYS = ("slotInterval", "duration")
+RULES_KEYS = (*WEEK_KEYS, *SLOT_KEYS, "capacity", "customHours")
 CLOCK = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
 
 
@@ -55,36 +56,58 @@ class DayHours:
 
 @dataclass(frozen=True)
 class Rules:
-    """When an activity runs: only the weekdays it operates, 0 = Monday. Capacity None is the activity's own."""
+    """When an activity runs: only the weekdays it operates, 0 = Monday. Capacity None is the activity's own.
+
+    A pass has no slots: its interval and duration are None, and each day is one session from opening to closing.
+    """
 
     weekly: Mapping[int, DayHours]
-    slot_interval: timedelta
-    duration: timedelta
+    slot_interval: timedelta | None
+    duration: timedelta | None
     capacity: int | None = None
 
+    @property
+    def whole_days(self) -> bool:
+        """Is each day one session, as of a pass?"""
+        return self.slot_interval is None or self.duration is None
 
-def parse_rules(document: object) -> Rules:
+    def starts_within(self, span: timedelta) -> range:
+        """In minutes after opening: when a slot may start and still end by closing; for a whole day, at once."""
+        if self.slot_interval is None or self.duration is None:
+            return range(1)
+        return range(0, (span - self.duration) // MINUTE + 1, self.slot_interval // MINUTE)
+
+
+def parse_rules(document: object, *, whole_days: bool = False) -> Rules:
     """The rules that a schedule's JSON form states, or ScheduleProblem with everything that is wrong.
 
     Lengths are whole minutes up to a day, times HH:MM. `duration` defaults to `slotInterval`. A custom day adds or
     overrides a weekday; `enabled: false` closes it, and its times may then be left out. A day's hours must hold one
     slot at least, and end before the next day's begin: otherwise sessions of two operating dates would overlap.
+    With `whole_days`, for a pass, there are no slots: an interval or a duration is refused; without, an interval is
+    required.
     """
     errors: list[FieldError] = []
     if not isinstance(document, dict):
         raise ScheduleProblem([FieldError("", "not_an_object", "A schedule is an object with named settings.")])
     form = _Form(document, "", errors)
-    form.check_keys(known=RULES_KEYS, required=REQUIRED_KEYS)
+    form.check_keys(known=RULES_KEYS, required=WEEK_KEYS if whole_days else (*WEEK_KEYS, "slotInterval"))
     week = _read_week(form)
-    interval = form.whole_number("slotInterval", at_most=MAX_MINUTES)
-    duration = form.whole_number("duration", at_most=MAX_MINUTES) if "duration" in document else interval
+    interval, duration = (None, None) if whole_days else _read_lengths(form)
+    if whole_days:
+        _refuse_lengths(form)
     capacity = form.whole_number("capacity", at_most=MAX_CAPACITY)
     _check_lengths(week, duration, errors)
     _check_nights(week, errors)
-    if errors or interval is None or duration is None:
+    if errors:
         raise ScheduleProblem(errors)
     weekly = {weekday: day.hours for weekday, day in week.items() if day.hours}
-    return Rules(weekly, interval * MINUTE, duration * MINUTE, capacity)
+    return Rules(weekly, _minutes(interval), _minutes(duration), capacity)
+
+
+def stored_rules(document: Mapping[str, Any]) -> Rules:
+    """The rules of a published version. It was checked by its activity's kind then, so its slots say which it is."""
+    return parse_rules(document, whole_days="slotInterval" not in document)
 
 
 def rules_document(rules: Rules) -> dict[str, object]:
@@ -95,8 +118,7 @@ def rules_document(rules: Rules) -> dict[str, object]:
     return {
         "operatingDays": [DAY_NAMES[day] for day in weekly],
         **_hours_form(general),
-        "slotInterval": rules.slot_interval // MINUTE,
-        "duration": rules.duration // MINUTE,
+        **_lengths_form(rules),
         **({} if rules.capacity is None else {"capacity": rules.capacity}),
         **({"customHours": custom} if custom else {}),
     }
@@ -146,6 +168,18 @@ class _Form:
     def hours(self) -> DayHours | None:
         opens, closes = self.clock("startTime"), self.clock("endTime")
         return None if opens is None or closes is None else DayHours(opens, closes)
+
+
+def _read_lengths(form: _Form) -> tuple[int | None, int | None]:
+    """Minutes from start to start, and of each slot."""
+    interval = form.whole_number("slotInterval", at_most=MAX_MINUTES)
+    return interval, form.whole_number("duration", at_most=MAX_MINUTES) if "duration" in form.values else interval
+
+
+def _refuse_lengths(form: _Form) -> None:
+    for key in SLOT_KEYS:
+        if key in form.values:
+            form.refuse(key, "not_for_a_pass", "A pass is for the whole day, from opening to closing: leave this out.")
 
 
 @dataclass(frozen=True)
@@ -233,6 +267,15 @@ def _check_nights(week: dict[int, _Day], errors: list[FieldError]) -> None:
 
 def _hours_form(hours: DayHours) -> dict[str, object]:
     return {"startTime": hours.opens.isoformat("minutes"), "endTime": hours.closes.isoformat("minutes")}
+
+
+def _lengths_form(rules: Rules) -> dict[str, object]:
+    lengths = zip(SLOT_KEYS, (rules.slot_interval, rules.duration), strict=True)
+    return {key: length // MINUTE for key, length in lengths if length is not None}
+
+
+def _minutes(number: int | None) -> timedelta | None:
+    return None if number is None else number * MINUTE
 
 
 def _in_words(hours: DayHours) -> str:

@@ -5,6 +5,8 @@ from rest_framework import serializers
 from config.kit.api import EmailField, StrictSerializer, WholeNumberField
 
 LARGEST_PARTY = 500  # more people than that are a conversation, not a click
+MOST_EXTRAS = 50  # named in one party
+OLDEST = 150  # years
 
 
 class UnitCountSerializer(StrictSerializer):
@@ -14,12 +16,23 @@ class UnitCountSerializer(StrictSerializer):
     count = WholeNumberField(min_value=1, max_value=LARGEST_PARTY)
 
 
+class ExtraCountSerializer(StrictSerializer):
+    """So many of one extra."""
+
+    extra = serializers.UUIDField()
+    count = WholeNumberField(min_value=1, max_value=LARGEST_PARTY)
+
+
 class PartySerializer(StrictSerializer):
-    """A party for one session: its size, or counts by unit, which must agree when both are given."""
+    """A party for one session: its size, or counts by unit, which must agree when both are given; and its extras."""
 
     session = serializers.UUIDField()
     party_size = WholeNumberField(min_value=1, max_value=LARGEST_PARTY, required=False)
     units = UnitCountSerializer(many=True, required=False, allow_empty=False)
+    extras = serializers.ListField(child=ExtraCountSerializer(), required=False, max_length=MOST_EXTRAS)
+    ages = serializers.ListField(
+        child=WholeNumberField(min_value=0, max_value=OLDEST), required=False, max_length=LARGEST_PARTY
+    )
 
     def validate(self, attrs: dict[str, object]) -> dict[str, object]:
         """One of the two must be there."""
@@ -44,7 +57,7 @@ class SessionRangeSerializer(StrictSerializer):
     activity = serializers.UUIDField()
     from_ = serializers.DateField()
     to = serializers.DateField()
-    party_size = serializers.IntegerField(min_value=1, max_value=LARGEST_PARTY, default=1)
+    party_size = serializers.IntegerField(min_value=1, max_value=LARGEST_PARTY, required=False)
     cursor = serializers.CharField(required=False)
 
     def get_fields(self) -> dict[str, serializers.Field]:  # type: ignore[type-arg]
@@ -74,4 +87,10 @@ class MonthSerializer(StrictSerializer):
 class PartySizeSerializer(StrictSerializer):
     """For whom to answer."""
 
-    party_size = serializers.IntegerField(min_value=1, max_value=LARGEST_PARTY, default=1)
+    party_size = serializers.IntegerField(min_value=1, max_value=LARGEST_PARTY, required=False)
+
+
+class VenueDaySerializer(PartySizeSerializer):
+    """A date of the venue, and for whom to answer."""
+
+    date = serializers.DateField()

@@ -1,15 +1,15 @@
-"""The timetable: weekly opening rules expanded into dated slots. Pure: no Django, no database.
+"""The timetable: weekly opening rules, with dated exceptions, expanded into slots. Pure: no Django, no database.
 
 Rules speak the time on the venue's wall, slots are instants in UTC. Source: design section 5; R-SES-02, R-TIM-03.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
-from functools import cache
-from zoneinfo import ZoneInfo, available_timezones
+from dataclasses import dataclass, replace
+from datetime import date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
 from config.kit.refusals import FieldError
+from scheduling.closures import Closure, Exceptions, closures_of, openings_on, real
 from scheduling.schedule_rules import (
     MINUTE,
     DayHours,
@@ -18,8 +18,10 @@ from scheduling.schedule_rules import (
     parse_rules,
     rules_document,
 )
+from scheduling.wall_clock import comes_twice, instant_of, load_zone, moment, shown
 
 __all__ = [
+    "Closed",
     "DayHours",
     "FieldError",
     "Rules",
@@ -34,8 +36,6 @@ __all__ = [
 ]
 
 NONEXISTENT_TIME = "nonexistent_time"
-# Names in the zone folders that are no place: this machine's own zone, a POSIX leftover, "nobody has chosen".
-NOT_PLACES = frozenset({"localtime", "posixrules", "Factory"})
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,17 @@ class Slot:
     starts_at: datetime
     ends_at: datetime
     local_date: date
+    capacity: int | None = None  # an extra opening's own; None: the timetable's
+
+    def joined(self, other: "Slot") -> "Slot":
+        """One slot for two with the same start: the later end, and the later one's capacity if it has one."""
+        capacity = self.capacity if other.capacity is None else other.capacity
+        return replace(self, ends_at=max(self.ends_at, other.ends_at), capacity=capacity)
+
+    @property
+    def lasting_a_moment(self) -> "Slot":
+        """A slot of no time at all, whose hours the clock left out, as one that a closure can overlap."""
+        return replace(self, ends_at=max(self.ends_at, self.starts_at + timedelta.resolution))
 
 
 @dataclass(frozen=True)
@@ -57,59 +68,91 @@ class Skipped:
 
 
 @dataclass(frozen=True)
+class Closed:
+    """A slot that does not take place, and the closure that took it away, with its words."""
+
+    slot: Slot
+    closure: Closure
+
+
+@dataclass(frozen=True)
 class Timetable:
-    """The slots, ascending; the starts left out; and the slots whose wall time comes twice, at the first of the two."""
+    """The slots, ascending; the starts left out; the slots whose wall time comes twice, at the first of the two; and
+    what closures took away.
+    """
 
     slots: tuple[Slot, ...]
     skipped: tuple[Skipped, ...]
     doubled: tuple[Slot, ...]
+    closed: tuple[Closed, ...] = ()
 
 
-def expand(rules: Rules, *, zone: ZoneInfo, first: date, days: int) -> Timetable:
+_Wanted = tuple[Slot, Skipped | None]  # a slot; one that is left out stands where the clock springs
+
+
+def expand(rules: Rules, *, zone: ZoneInfo, first: date, days: int, exceptions: Exceptions = ()) -> Timetable:
     """The slots of the operating dates `first` to `first + days - 1`, ascending, no two with the same start.
 
     A start is a time on the wall; the end is `duration` of real time later. Whether a slot fits the opening hours is
     judged on the wall, so a day of 23 or 25 hours offers the same slots as any other, but for times that do not exist.
     Where the clock springs within a slot, the next start comes sooner in real time than on the wall, so the two may
     overlap (unless the interval divides the shift); both stand, as the rules ask for both and each counts its places.
+
+    A pass's day goes from the opening to the closing on the wall; where the clock leaves its opening out, from the
+    moment of the change. Openings add slots, and a closure then takes away every slot that it overlaps, theirs too.
     """
+    closures = closures_of(exceptions, first=first, days=days)
     slots: dict[datetime, Slot] = {}
-    skipped: list[Skipped] = []
-    for local_date, wall in _wall_starts(rules, first, days):
-        starts_at = wall.replace(tzinfo=zone, fold=0).astimezone(UTC)
-        if starts_at.astimezone(zone).replace(tzinfo=None) != wall:
-            skipped.append(Skipped(local_date, wall.time(), NONEXISTENT_TIME))
-        else:
-            slots.setdefault(starts_at, Slot(starts_at, starts_at + rules.duration, local_date))
-    ascending = tuple(slots[starts_at] for starts_at in sorted(slots))
-    doubled = tuple(slot for slot in ascending if _comes_twice(slot.starts_at.astimezone(zone)))
-    return Timetable(ascending, tuple(skipped), doubled)
+    skipped: dict[Skipped, None] = {}
+    for slot, skip in _wanted(rules, zone, first, days, exceptions):
+        if skip is None:
+            there = slots.get(slot.starts_at)
+            slots[slot.starts_at] = there.joined(slot) if there else slot
+        elif _closure_of(slot.lasting_a_moment, closures, zone) is None:  # within a closure nobody misses it
+            skipped.setdefault(skip)
+    ascending = [slots[starts_at] for starts_at in sorted(slots)]
+    closed = [Closed(slot, closure) for slot in ascending if (closure := _closure_of(slot, closures, zone))]
+    gone = {close.slot.starts_at for close in closed}
+    kept = tuple(slot for slot in ascending if slot.starts_at not in gone)
+    doubled = tuple(slot for slot in kept if comes_twice(slot.starts_at, zone))
+    return Timetable(kept, tuple(skipped), doubled, tuple(closed))
 
 
-def load_zone(name: object) -> ZoneInfo:
-    """The IANA zone of exactly that name; refuses paths, "localtime", another letter case and what is not text."""
-    if isinstance(name, str) and name in _zone_names():
-        return ZoneInfo(name)
-    shown = f"“{name[:60]}”" if isinstance(name, str) else "This"
-    detail = f"{shown} is not a time zone that we know; use a name such as Europe/London."
-    raise ScheduleProblem([FieldError("timezone", "unknown_zone", detail)])
-
-
-@cache  # the names are found by walking the zone folders
-def _zone_names() -> frozenset[str]:
-    return frozenset(available_timezones()) - NOT_PLACES
-
-
-def _wall_starts(rules: Rules, first: date, days: int) -> Iterator[tuple[date, datetime]]:
-    """Each operating date with each of its starts, naive wall time, whose slot ends by closing time."""
+def _wanted(rules: Rules, zone: ZoneInfo, first: date, days: int, exceptions: Exceptions) -> Iterator[_Wanted]:
+    """Each operating date's slots: the timetable's own, then those of each opening."""
     for local_date in (first + timedelta(days=n) for n in range(days)):
         hours = rules.weekly.get(local_date.weekday())
         if hours:
-            opens = datetime.combine(local_date, hours.opens)
-            last = (hours.span - rules.duration) // MINUTE
-            for minutes in range(0, last + 1, rules.slot_interval // MINUTE):
-                yield local_date, opens + minutes * MINUTE
+            yield from _day(rules, zone, local_date, hours)
+        for opening in openings_on(local_date, exceptions):
+            yield from _day(rules, zone, local_date, opening.hours, opening.capacity)
 
 
-def _comes_twice(local: datetime) -> bool:
-    return local.replace(fold=0).utcoffset() != local.replace(fold=1).utcoffset()
+def _day(
+    rules: Rules, zone: ZoneInfo, local_date: date, hours: DayHours, capacity: int | None = None
+) -> Iterator[_Wanted]:
+    """One day's slots within some hours."""
+    if rules.duration is None:
+        yield _whole_day(zone, local_date, hours, capacity)
+        return
+    opens = datetime.combine(local_date, hours.opens)
+    for minutes in rules.starts_within(hours.span):
+        wall = opens + minutes * MINUTE
+        found = instant_of(wall, zone)
+        starts_at = found or moment(wall, zone)
+        skip = None if found else Skipped(local_date, wall.time(), NONEXISTENT_TIME)
+        yield Slot(starts_at, starts_at + rules.duration, local_date, capacity), skip
+
+
+def _whole_day(zone: ZoneInfo, local_date: date, hours: DayHours, capacity: int | None) -> _Wanted:
+    """A pass's day; left out when the clock leaves out the day, or all of its hours."""
+    starts_at, ends_at = real(local_date, hours, zone)
+    there = starts_at < ends_at and shown(starts_at, zone).date() == local_date
+    skip = None if there else Skipped(local_date, hours.opens, NONEXISTENT_TIME)
+    return Slot(starts_at, ends_at, local_date, capacity), skip
+
+
+def _closure_of(slot: Slot, closures: tuple[Closure, ...], zone: ZoneInfo) -> Closure | None:
+    """The first closure that takes a slot away."""
+    found = (c for c in closures if c.closes(slot.local_date, slot.starts_at, slot.ends_at, zone))
+    return next(found, None)

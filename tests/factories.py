@@ -10,13 +10,16 @@ from itertools import count
 from typing import Any
 from uuid import UUID
 
-from bookings.models import Booking
-from bookings.services import checkout
+from bookings.models import Booking, WaitlistEntry
+from bookings.services import checkout, waitlist
 from bookings.services.checkout import Contact, Terms, Wanted
+from bookings.services.waitlist import Wish
 from config.kit.clock import database_now
 from config.kit.facts import Actor, ActorKind
+from config.kit.idempotency import Claim
 from config.tenants.models import Organization
-from scheduling.models import Activity, Reservation, Session, Unit, Venue
+from scheduling.models import Activity, Extra, Reservation, Session, Unit, Venue
+from scheduling.parties import Counts
 from scheduling.services import reservations
 from scheduling.services.reservations import Party
 
@@ -60,6 +63,12 @@ def make_unit(activity: Activity, **overrides: Any) -> Unit:
     return Unit.objects.create(organization_id=activity.organization_id, activity=activity, **{**plain, **overrides})
 
 
+def make_extra(activity: Activity, **overrides: Any) -> Extra:
+    """Create something to have beside the places: a locker at 3.00 without a stock, unless said otherwise."""
+    plain = {"name": f"Locker {next(_numbers)}", "price_minor": 300}
+    return Extra.objects.create(organization_id=activity.organization_id, activity=activity, **{**plain, **overrides})
+
+
 def make_session(
     activity: Activity | None = None,
     *,
@@ -96,7 +105,8 @@ def hold(session: Session, party_size: int = 1, *, email: str = ANNA.email, bask
 def book(*sessions: Session, party_size: int = 1, contact: Contact = ANNA, actor: Actor = CUSTOMER) -> Booking:
     """Book a party in each of these sessions, as one confirmed booking; again is meant."""
     lines = [Wanted(Party(session_id=session.id, party_size=party_size)) for session in sessions]
-    return checkout.book_lines(lines=lines, contact=contact, terms=Terms(confirm_duplicate=True), actor=actor)
+    terms = Terms(confirm_duplicate=True, duplicate_reason="two parties")
+    return checkout.book_lines(lines=lines, contact=contact, terms=terms, actor=actor)
 
 
 def confirm(reservation: Reservation, *, contact: Contact = ANNA, actor: Actor = CUSTOMER) -> Booking:
@@ -106,6 +116,19 @@ def confirm(reservation: Reservation, *, contact: Contact = ANNA, actor: Actor =
     )
 
 
+def join(
+    session: Session,
+    party_size: int | None = 1,
+    *others: Session,
+    units: Counts = (),
+    contact: Contact | None = None,
+    claim: Claim | None = None,
+) -> WaitlistEntry:
+    """Wait for a session, or else for one of the others, as somebody who has never been here does."""
+    wish = Wish((session.id, *(other.id for other in others)), party_size, units)
+    return waitlist.join_waitlist(wish=wish, contact=contact or stranger(), actor=CUSTOMER, claim=claim)
+
+
 def lapse(*reservations: Reservation, ago: timedelta = timedelta(seconds=1)) -> None:
     """Let holds run out `ago` already; the places stay taken until somebody reclaims them."""
     shift = timedelta(minutes=1)
@@ -113,3 +136,13 @@ def lapse(*reservations: Reservation, ago: timedelta = timedelta(seconds=1)) -> 
     Reservation.objects.filter(id__in=[reservation.id for reservation in reservations]).update(
         held_at=expires_at - shift, expires_at=expires_at
     )
+
+
+def shift_session(session: Session, *, starts_in: timedelta) -> None:
+    """Let a session start at another time from now, an hour long: what passes of time, without waiting for it."""
+    starts_at = database_now() + starts_in
+    Session.objects.filter(id=session.id).update(
+        starts_at=starts_at, ends_at=starts_at + timedelta(hours=1), closes_at=starts_at,
+        opens_at=starts_at - timedelta(days=30),
+    )  # fmt: skip
+    session.refresh_from_db()

@@ -72,4 +72,5 @@ def make_worker_database() -> None:
 
 
 servers = find_or_start_servers()
+os.environ.setdefault("LIMITS", "off")  # tests of the limits switch them on
 os.environ.update(servers.environment(database=DATABASE, redis_database=REDIS_DATABASE))

@@ -1,6 +1,7 @@
-"""What staff must know, and which facts were handed over to whom."""
+"""What staff must know, what customers are told, and which facts were handed over to whom."""
 
 from alerts.models.alert import Alert
 from alerts.models.handled import Handled
+from alerts.models.notification import Notification
 
-__all__ = ["Alert", "Handled"]
+__all__ = ["Alert", "Handled", "Notification"]

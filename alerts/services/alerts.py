@@ -1,11 +1,14 @@
 """Alerts: made from facts, acknowledged and resolved by people. The one writer of the table."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
 
 from alerts.models import Alert
+from alerts.sources import AnyFact
 from bookings.models import BookingEvent
 from config.kit.clock import database_now
 from config.kit.refusals import NotFound, Refusal
@@ -40,22 +43,67 @@ WORDINGS = {
         "Booked twice on purpose",
         "{number} repeats another booking: the same e-mail address, session and people. It was confirmed as meant.",
     ),
+    "message_failed": Wording(
+        "message_failed",
+        Alert.Severity.HIGH,
+        "A customer was not told",
+        "A message about {number} could not be delivered. Look at it under Messages: put right what is wrong and send"
+        " it again, or call the customer.",
+    ),
+}
+RAISING: Mapping[str, frozenset[str]] = {
+    "booking": frozenset(WORDINGS),
+    "waitlist": frozenset({"message_failed"}),
 }
 
 
-def raise_alert(fact: BookingEvent) -> Alert:
-    """Write the alert of a fact; again returns the one that there is."""
-    wording, booking = WORDINGS[fact.kind], fact.booking
+def raise_alert(fact: Any) -> Alert:
+    """Write the alert of a fact about a booking or a waiting party; again returns the one that there is."""
+    wording, about = WORDINGS[fact.kind], _about(fact)
     metadata = {
-        "booking": str(booking.id), "number": booking.number, "attempted_at": fact.at.isoformat(),
-        "actor_kind": fact.actor_kind, "actor_id": fact.actor_id and str(fact.actor_id), "channel": fact.channel,
-        **fact.after,
+        **about, "attempted_at": fact.at.isoformat(), "actor_kind": fact.actor_kind,
+        "actor_id": fact.actor_id and str(fact.actor_id), "channel": fact.channel, **fact.after,
     }  # fmt: skip
+    return _write_alert(
+        fact, wording, wording.description.format(number=about.get("number", "a waiting party")), metadata
+    )
+
+
+def _about(fact: Any) -> dict[str, str]:
+    if isinstance(fact, BookingEvent):
+        return {"booking": str(fact.booking_id), "number": fact.booking.number}
+    return {"waitlist_entry": str(fact.entry_id)}
+
+
+PARKED = Wording(
+    "fact_parked",
+    Alert.Severity.HIGH,
+    "A fact could not be handed over",
+    "{consumer} has refused a fact ({kind}) again and again ({error}). Others go on; this one is tried every hour.",
+)
+
+
+def parked_type(consumer: str) -> str:
+    """Return the type of the alert that says that a consumer refuses a fact."""
+    return f"{PARKED.type}_{consumer}"
+
+
+def park_fact(fact: AnyFact, *, source: str, consumer: str, error: str) -> Alert:
+    """Say that a consumer cannot take a fact; while the alert is there, frequent sweeps pass the fact by."""
+    wording = Wording(parked_type(consumer), PARKED.severity, PARKED.title, PARKED.description)
+    metadata = {"fact": str(fact.id), "source": source, "kind": fact.kind, "consumer": consumer, "error": error}
+    if isinstance(fact, BookingEvent):
+        metadata["booking"] = str(fact.booking_id)
+    words = wording.description.format(consumer=consumer.capitalize(), kind=fact.kind, error=error)
+    return _write_alert(fact, wording, words, metadata)
+
+
+def _write_alert(fact: AnyFact, wording: Wording, description: str, metadata: Mapping[str, Any]) -> Alert:
     alert, _ = Alert.objects.get_or_create(
         fact_id=fact.id, type=wording.type,
         defaults={
             "organization_id": fact.organization_id, "severity": wording.severity, "title": wording.title,
-            "description": wording.description.format(number=booking.number), "metadata": metadata,
+            "description": description, "metadata": metadata,
         },
     )  # fmt: skip
     return alert

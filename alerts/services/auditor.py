@@ -16,18 +16,21 @@ from redis.exceptions import RedisError
 
 from alerts.services.fan_out import FAN_OUT_RAN
 from alerts.services.invariants import (
+    ACTIVITY_INVARIANTS,
     BOOKING_INVARIANTS,
     DUPLICATES,
     FANNED_OUT,
     IDEMPOTENCY,
     LIVENESS,
+    SCHOOL_INVARIANTS,
     SESSION_INVARIANTS,
+    WAITLIST_INVARIANTS,
     Invariant,
     tenant_invariants,
 )
-from bookings.models import Booking
+from bookings.models import Booking, WaitlistEntry
 from config.kit.clock import database_now
-from scheduling.models import Session
+from scheduling.models import Activity, Session
 from scheduling.tasks import SWEEP_RAN
 
 logger = logging.getLogger(__name__)
@@ -37,6 +40,7 @@ RESULT_IS_KEPT_SECONDS = 2 * 60 * 60
 SCOPES = ("sessions", "everything")
 
 BATCH = 1_000  # rows of which one statement sees all that belongs to them
+LONG_STORIES = 100  # of rows that gather facts for years, one statement takes fewer
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,19 +112,25 @@ def _check_the_rest() -> Iterator[Finding]:
     for ids in _batches(Booking.objects.all()):
         for invariant in BOOKING_INVARIANTS:
             yield from _offenders(invariant, ids)
-    for invariant in (IDEMPOTENCY, DUPLICATES, *tenant_invariants()):
+    for ids in _batches(WaitlistEntry.objects.all()):
+        for invariant in WAITLIST_INVARIANTS:
+            yield from _offenders(invariant, ids)
+    for ids in _batches(Activity.objects.all(), size=LONG_STORIES):
+        for invariant in ACTIVITY_INVARIANTS:
+            yield from _offenders(invariant, ids)
+    for invariant in (IDEMPOTENCY, DUPLICATES, *SCHOOL_INVARIANTS, *tenant_invariants()):
         yield from _offenders(invariant)
 
 
-def _batches(rows: "models.QuerySet[Any]") -> Iterator[list[UUID]]:
+def _batches(rows: "models.QuerySet[Any]", *, size: int = BATCH) -> Iterator[list[UUID]]:
     """Yield the rows' ids in order, a batch at a time, without an open snapshot in between."""
     after: UUID | None = None
     while True:
         page = rows.filter(id__gt=after) if after else rows
-        ids = list(page.order_by("id").values_list("id", flat=True)[:BATCH])
+        ids = list(page.order_by("id").values_list("id", flat=True)[:size])
         if ids:
             yield ids
-        if len(ids) < BATCH:
+        if len(ids) < size:
             return
         after = ids[-1]
 

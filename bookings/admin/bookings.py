@@ -11,24 +11,30 @@ from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
 from django.utils.safestring import SafeString, mark_safe
 
+from bookings.admin.acts import BookingActs
+from bookings.admin.as_it_was import AsItWas, address_of_history
+from bookings.admin.cancellations import CancellationPages
 from bookings.admin.desk import Desk
 from bookings.models import Booking, Line
 from bookings.timeline import timeline_of
 from config.kit.admin import ShownAdmin, ShownInline
 from config.kit.display import money_text, utc_text
 from config.tenants.scoping import OWNER_FILTER, ByRole, PartByRole
+from scheduling.change_words import plural
 
 
 class LineInline(PartByRole, ShownInline):
     """What is booked, and who comes."""
 
     model = Line
-    fields = ("activity", "starts", "party", "people", "amount", "status", "attendance")
+    fields = ("activity", "starts", "party", "people", "amount", "beyond", "status", "attendance")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Line]:
         """Fetch what the lines show with them."""
         lines: QuerySet[Line] = super().get_queryset(request)
-        return lines.select_related("session__activity__venue", "booking").prefetch_related("participants")
+        return lines.select_related("session__activity__venue", "booking", "reservation").prefetch_related(
+            "participants"
+        )
 
     def activity(self, line: Line) -> str:
         """Return what it is a place of."""
@@ -47,16 +53,22 @@ class LineInline(PartByRole, ShownInline):
     @admin.display(description="participants")
     def people(self, line: Line) -> str:
         """Return who comes, as far as they were named."""
-        return ", ".join(person.name for person in line.participants.all())
+        return ", ".join(person.name for person in line.people)
 
     def amount(self, line: Line) -> str:
         """Return its price."""
         return money_text(line.amount_minor, line.booking.currency)
 
+    @admin.display(description="beyond the capacity")
+    def beyond(self, line: Line) -> str:
+        """Say that somebody put it beyond the capacity; the history says who, and why."""
+        places = line.reservation.places
+        return plural(places, "place", "places") if line.reservation.overbooked else ""
+
 
 @admin.register(Booking)
-class BookingAdmin(ByRole, ShownAdmin):
-    """To look at; they change through their services. Adding one is booking for a caller."""
+class BookingAdmin(BookingActs, AsItWas, CancellationPages, ByRole, ShownAdmin):
+    """To look at; they change through their services. Adding one is booking for a caller; acts have pages."""
 
     can_add = True
     inlines = (LineInline,)
@@ -65,7 +77,7 @@ class BookingAdmin(ByRole, ShownAdmin):
         "timeline",
     )  # fmt: skip
     list_display = ("number", "contact_name", "contact_email", "organization", "status", "total", "booked")
-    list_filter = ("status", "payment_method", OWNER_FILTER)
+    list_filter = ("status", "payment_method", ("archived_at", admin.EmptyFieldListFilter), OWNER_FILTER)
     list_select_related = ("organization", "customer")
     search_fields = ("number", "contact_name", "contact_phone", "customer__email", "customer__name", "customer__phone")
     search_help_text = "Search by number, name, e-mail address or phone"
@@ -93,7 +105,8 @@ class BookingAdmin(ByRole, ShownAdmin):
     @admin.display(description="what happened")
     def timeline(self, booking: Booking) -> SafeString:
         """Tell its story from its facts."""
-        html = render_to_string("admin/bookings/booking/_timeline.html", {"entries": timeline_of(booking)})
+        context = {"entries": timeline_of(booking), "as_it_was": address_of_history(booking.id)}
+        html = render_to_string("admin/_timeline.html", context)
         return mark_safe(html)  # noqa: S308 a template's own output: it has escaped what it was given
 
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:  # noqa: ARG002

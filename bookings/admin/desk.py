@@ -16,13 +16,14 @@ from bookings.services.duplicates import DuplicateBooking
 from config.kit.clock import database_now
 from config.kit.facts import Actor, ActorKind
 from config.kit.refusals import Refusal
-from config.tenants.scoping import within
+from config.tenants.scoping import may, within
 from scheduling import pages
 from scheduling.forms import PartyForm
 from scheduling.models import Activity
-from scheduling.services.reservations import Party
+from scheduling.services.reservations import NotEnoughPlaces, Party
 
 KIND = "bookings.booking"
+OVERBOOK = "overbook_sessions"  # the right
 
 
 class DayForm(forms.Form):
@@ -50,13 +51,30 @@ class CallerForm(PartyForm):
     email = forms.EmailField(label="E-mail", error_messages={"required": "Ask for the e-mail address."})
     phone = forms.CharField(max_length=40, required=False, widget=forms.TextInput(attrs={"type": "tel"}))
     confirm_duplicate = forms.BooleanField(required=False, label="A second booking is meant")
+    duplicate_reason = forms.CharField(
+        max_length=500, required=False, label="It is meant because", help_text="It is kept with the booking."
+    )
+    overbook_reason = forms.CharField(
+        max_length=500, required=False, label="Beyond the capacity, because",
+        help_text="Only where places are short. It is noted for good, with your name.",
+    )  # fmt: skip
 
-    def __init__(self, data: QueryDict | None, *, activity: Activity, sessions: Sequence[pages.SessionRow]) -> None:
+    def __init__(
+        self, data: QueryDict | None, *, activity: Activity, sessions: Sequence[pages.SessionRow], may_overbook: bool
+    ) -> None:
         super().__init__(data, activity=activity)
         self.asks_about_duplicate = False
+        self.is_short = False
         self.fields["session"].choices = [  # type: ignore[attr-defined]
-            (str(row.id), row.clock) for row in sessions if row.is_available
+            (str(row.id), row.clock) for row in sessions if row.is_available or (may_overbook and row.is_full)
         ]
+        if not may_overbook:  # then nobody reads what is sent under this name
+            del self.fields["overbook_reason"]
+
+    @property
+    def choosable(self) -> set[str]:
+        """Return the sessions that can be chosen."""
+        return {value for value, _ in self.fields["session"].choices}  # type: ignore[attr-defined]
 
     def clean_email(self) -> str:
         """Without case: A@x and a@x are one customer."""
@@ -81,7 +99,10 @@ class Desk:
     def _find(self, activity: Activity, day: date) -> None:
         self.activity = activity
         self.sessions = list(pages.sessions_of_day(activity, day, lambda _: ""))
-        self.form = CallerForm(self.request.POST or None, activity=activity, sessions=self.sessions)
+        may_overbook = may(self.request, KIND, OVERBOOK, activity)
+        self.form = CallerForm(
+            self.request.POST or None, activity=activity, sessions=self.sessions, may_overbook=may_overbook
+        )
 
     def book(self) -> Booking | None:
         """Book what was filled in; or put everything that is in the way on the form, and write nothing."""
@@ -94,6 +115,7 @@ class Desk:
             self._ask_about(refusal, self.form)
         except Refusal as refusal:
             self.refused = refusal.status
+            self.form.is_short = isinstance(refusal, NotEnoughPlaces)
             self.form.add_error(None, _sentences(refusal))
         return None
 
@@ -110,12 +132,14 @@ class Desk:
 
 def _book(request: HttpRequest, activity: Activity, form: CallerForm) -> Booking:
     data = form.cleaned_data
+    party = Party(session_id=data["session"], party_size=None, units=form.counts(), extras=form.extra_counts())
     return checkout.book_lines(
-        lines=[Wanted(Party(session_id=data["session"], party_size=None, units=form.counts()))],
+        lines=[Wanted(party)],
         contact=Contact(email=data["email"], name=data["name"], phone=data["phone"]),
-        terms=Terms(confirm_duplicate=data["confirm_duplicate"]),
+        terms=Terms(confirm_duplicate=data["confirm_duplicate"], duplicate_reason=data["duplicate_reason"]),
         actor=Actor(kind=ActorKind.STAFF, channel="admin", id=request.user.pk),
         organization_id=activity.organization_id,
+        overbook_reason=data.get("overbook_reason", "").strip(),
     )
 
 

@@ -7,7 +7,7 @@ from bookings.models.customer import Customer
 from config.kit.ids import booking_number
 from config.kit.tokens import make_token
 from config.kit.transitions import Transitions
-from config.tenants.models import Organization, TenantModel
+from config.tenants.models import Language, Organization, TenantModel
 from payments.methods import PaymentMethod
 
 
@@ -39,7 +39,12 @@ class Booking(TenantModel):
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.PENDING)
     payment_method = models.CharField(max_length=16, choices=PaymentMethod.choices)
     currency = models.CharField(max_length=3)
-    total_minor = models.PositiveIntegerField()  # minor units
+    total_minor = models.PositiveIntegerField()  # minor units: what live lines cost, and the fees
+    fee_minor = models.PositiveIntegerField(default=0, db_default=0)  # of changes and cancelled lines
+    language = models.CharField(max_length=5, choices=Language.choices, default=Language.ENGLISH, db_default="en")
+    archived_at = models.DateTimeField(
+        null=True, blank=True, editable=False
+    )  # out of the day's lists; still in reports
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     version = models.PositiveIntegerField(default=1, editable=False)  # every change; the API's ETag
     token_version = models.PositiveSmallIntegerField(default=1, editable=False)

@@ -49,6 +49,8 @@ class Line(TenantModel):
     party_size = models.PositiveIntegerField()
     amount_minor = models.PositiveIntegerField()
     quote = models.JSONField()  # as it stood on the reservation
+    cancelled_at = models.DateTimeField(null=True, blank=True, editable=False)
+    fee_minor = models.PositiveIntegerField(default=0, db_default=0)  # kept of its amount when it was cancelled
     # Who booked, and who comes, as a digest; services/duplicates.py. An override names the line that it repeats.
     duplicate_key = models.CharField(max_length=64, blank=True, default="", db_default="", editable=False)
     duplicate_override_of = models.ForeignKey(
@@ -65,6 +67,14 @@ class Line(TenantModel):
                 name="line_attendance_known",
             ),
             models.CheckConstraint(condition=models.Q(party_size__gte=1), name="line_has_somebody"),
+            models.CheckConstraint(
+                condition=models.Q(status="live", cancelled_at=None)
+                | models.Q(status="cancelled", cancelled_at__isnull=False),
+                name="line_cancelled_has_a_time",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(fee_minor__lte=models.F("amount_minor")), name="line_fee_within_amount"
+            ),
             models.UniqueConstraint(
                 fields=["duplicate_key"],
                 condition=models.Q(status="live", duplicate_override_of=None) & ~models.Q(duplicate_key=""),
@@ -75,12 +85,19 @@ class Line(TenantModel):
     def __str__(self) -> str:
         return f"{self.party_size} in {self.session_id}"
 
+    @property
+    def people(self) -> list[Participant]:
+        """Who comes, in the order in which they were named; prefetch `links__participant` where several are shown."""
+        links = sorted(self.links.all(), key=lambda link: link.id)
+        return [link.participant for link in links if link.left_at is None]
+
 
 class LineParticipant(TenantModel):
     """That a person comes on a line."""
 
-    line = models.ForeignKey(Line, on_delete=models.PROTECT, related_name="+", db_constraint=False, db_index=False)
+    line = models.ForeignKey(Line, on_delete=models.PROTECT, related_name="links", db_constraint=False, db_index=False)
     participant = models.ForeignKey(Participant, on_delete=models.PROTECT, related_name="+", db_constraint=False)
+    left_at = models.DateTimeField(null=True, blank=True, editable=False)  # comes no more; the row stays
 
     class Meta(TenantModel.Meta):
         constraints = [

@@ -1,108 +1,91 @@
 """From a basket, or from lines, to a confirmed booking: places, booking, lines and fact in one transaction."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from datetime import date
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from django.db import transaction
 
 from bookings.models import Booking, Customer, Line, LineParticipant, Participant
-from bookings.services import duplicates, lifecycle
+from bookings.orders import Contact, Person, Terms, Wanted
+from bookings.services import amendments, attempts, customers, duplicates, lifecycle, line_rows, waitlist_offers
+from bookings.services.validation import Order, TotalDiffers, Verdict, validate_booking
 from config.kit import idempotency
 from config.kit.clock import database_now
 from config.kit.facts import Actor
 from config.kit.idempotency import Claim
 from config.kit.ids import uuid7
-from config.kit.refusals import FieldError, InvalidRequest, NotFound, Refusal, invalid
+from config.kit.refusals import NotFound, invalid
 from config.kit.retries import retry_on_deadlock
-from payments.methods import PaymentMethod, settling_method
-from scheduling.availability import REASONS
-from scheduling.models import Activity, Reservation, Session
-from scheduling.services import capacity, reservations
-from scheduling.services.reservations import Party
+from scheduling import limits
+from scheduling.models import Reservation, Session
+from scheduling.services import capacity, events, reservations
+from scheduling.services.handing_on import handing_on
 
-
-class TotalDiffers(Refusal):
-    """The customer was shown another total; compared, never believed."""
-
-    code, title = "total_differs", "The price is not the one that you were shown"
-
-
-@dataclass(frozen=True, slots=True)
-class Person:
-    """Somebody who comes: known already by id, or new by name."""
-
-    id: UUID | None = None
-    name: str = ""
-    birth_date: date | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Contact:
-    """Who books."""
-
-    email: str
-    name: str
-    phone: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """A line as asked for: a party of one session, and who they are."""
-
-    party: Party
-    participants: tuple[Person, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """How it is paid for, the total the customer was shown, and whether a second booking of the same is meant."""
-
-    payment_method: str | None = None
-    expected_total: int | None = None  # minor units
-    confirm_duplicate: bool = False
+__all__ = [
+    "Contact", "Person", "Terms", "TotalDiffers", "Wanted", "book_basket", "book_lines", "confirm_reservation",
+    "customer_of",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class _Deal:
-    """What is about to be booked: reservations under lock, and the people on each."""
+    """What is about to be booked: reservations under lock, found to be right."""
 
     reservations: Sequence[Reservation]
-    people: Sequence[tuple[Person, ...]] = field(default_factory=tuple)
+    order: Order
+    verdict: Verdict
 
     @property
     def total_minor(self) -> int:
         return sum(reservation.amount_minor for reservation in self.reservations)
 
 
+@attempts.leave_an_attempt
 @duplicates.leave_a_trace
+@handing_on
 @retry_on_deadlock
 @transaction.atomic
 def book_lines(
     *, lines: Sequence[Wanted], contact: Contact, terms: Terms, actor: Actor, organization_id: UUID | None = None,
-    claim: Claim | None = None,
+    claim: Claim | None = None, overbook_reason: str = "",
 ) -> Booking:  # fmt: skip
     """Take places for every line and confirm them as one booking, or change nothing.
 
-    The sessions' organization is the booking's; lines of two organizations are refused, and so is what this address
-    has booked for the same people already (DuplicateBooking), unless the terms say that it is meant.
+    A reason to overbook, given by a person whom the caller found to be permitted, books beyond the capacity where
+    places are short: honoured, marked on the reservation, and a fact of the activity.
+
+    Refuses with everything that stands against it at once (validation.py): lines of two organizations, no room,
+    another total; and with DuplicateBooking what this address has booked for the same people already, unless the terms
+    say that it is meant.
     """
     booking_id = uuid7()
     owner = _owner([line.party.session_id for line in lines], organization_id)
     prior = idempotency.record(claim, organization_id=owner, effect_id=booking_id)
     if prior:
         return Booking.objects.get(id=prior)
-    held = reservations.reserve_parties([line.party for line in lines], email=contact.email, organization_id=owner)
-    deal = _Deal(held, [line.participants for line in lines])
-    return _confirm(deal, booking_id=booking_id, contact=contact, terms=terms, actor=actor)
+    capacity.reclaim_lapsed(capacity.lock_sessions(line.party.session_id for line in lines))
+    order = Order(
+        contact, terms, lines=lines, organization_id=owner, overbook=bool(overbook_reason), asked_by=actor.kind,
+        look=duplicates.look_under_lock,
+    )  # fmt: skip
+    verdict = validate_booking(order)
+    verdict.require()
+    assessed = [line.assessed for line in verdict.lines if line.assessed]
+    held = reservations.reserve_assessed(assessed, email=contact.email, overbook=bool(overbook_reason))
+    _say_what_is_beyond(held, actor, overbook_reason)
+    return _confirm(_Deal(held, order, verdict), booking_id=booking_id, actor=actor)
 
 
+@attempts.leave_an_attempt
 @duplicates.leave_a_trace
 @retry_on_deadlock
 @transaction.atomic
-def book_basket(*, basket: UUID, contact: Contact, terms: Terms, actor: Actor, claim: Claim | None = None) -> Booking:
-    """Confirm every held reservation of a basket as one booking, or change nothing.
+def book_basket(
+    *, basket: UUID, contact: Contact, terms: Terms, actor: Actor,
+    people: Mapping[UUID, tuple[Person, ...]] | None = None, claim: Claim | None = None,
+) -> Booking:  # fmt: skip
+    """Confirm every held reservation of a basket as one booking, or change nothing; `people` come by reservation.
 
     Refuses with ReservationLapsed when one of them is over: the basket is bought whole; and with DuplicateBooking.
     """
@@ -115,25 +98,40 @@ def book_basket(*, basket: UUID, contact: Contact, terms: Terms, actor: Actor, c
     prior = idempotency.record(claim, organization_id=owner, effect_id=booking_id)
     if prior:
         return Booking.objects.get(id=prior)
-    sessions = capacity.lock_sessions(session_id for _, session_id, _ in found)
-    _require_taking_place(sessions.values())
+    capacity.lock_sessions(session_id for _, session_id, _ in found)
     held = capacity.lock_reservations(reservation_id for reservation_id, _, _ in found)
-    now = database_now()
-    for reservation in held:
-        reservations.check_held(reservation, at=now)
-    return _confirm(_Deal(held), booking_id=booking_id, contact=contact, terms=terms, actor=actor)
+    order = Order(
+        contact, terms, held=held, held_people=people or {}, asked_by=actor.kind, look=duplicates.look_under_lock
+    )
+    verdict = validate_booking(order)
+    verdict.require()
+    booking = _confirm(_Deal(held, order, verdict), booking_id=booking_id, actor=actor)
+    waitlist_offers.convert_offers(held, booking, actor=actor)
+    return booking
 
 
 def confirm_reservation(
     *, reservation_id: UUID, contact: Contact, actor: Actor, confirm_duplicate: bool = False,
-    claim: Claim | None = None,
+    people: Mapping[UUID, tuple[Person, ...]] | None = None, claim: Claim | None = None,
 ) -> Booking:  # fmt: skip
     """Confirm a reservation's whole basket; free, or paid on arrival where that is allowed, else PaymentRequired."""
     basket = Reservation.objects.filter(id=reservation_id).values_list("basket", flat=True).first()
     if basket is None:
         raise NotFound
     terms = Terms(confirm_duplicate=confirm_duplicate)
-    return book_basket(basket=basket, contact=contact, terms=terms, actor=actor, claim=claim)
+    return book_basket(basket=basket, contact=contact, terms=terms, actor=actor, people=people, claim=claim)
+
+
+def _say_what_is_beyond(held: Iterable[Reservation], actor: Actor, reason: str) -> None:
+    """Write a fact about each reservation beyond its session's capacity, with the reason beside it."""
+    person = replace(actor, detail={**actor.detail, "note": reason})
+    for reservation in held:
+        if reservation.overbooked:
+            events.record_schedule_event(
+                organization_id=reservation.organization_id, activity_id=reservation.session.activity_id,
+                session_id=reservation.session_id, kind="session_overbooked", actor=person,
+                after={"reservation": str(reservation.id), "places": reservation.places},
+            )  # fmt: skip
 
 
 # Under the locks --------------------------------------------------------------------------------------------------
@@ -154,126 +152,66 @@ def _one_owner(owners: set[UUID]) -> UUID:
     return next(iter(owners))
 
 
-def _require_taking_place(sessions: Iterable[Session]) -> None:
-    """Refuse to book what does not take place any more; a session that was only closed keeps its promise to holders."""
-    over = [s for s in sessions if s.status in (Session.Status.CANCELLED, Session.Status.COMPLETED)]
-    if over:
-        raise reservations.NotBookable(REASONS["cancelled"], extra={"session": over[0].id, "reasons": ["cancelled"]})
-
-
-def _confirm(deal: _Deal, *, booking_id: UUID, contact: Contact, terms: Terms, actor: Actor) -> Booking:
+def _confirm(deal: _Deal, *, booking_id: UUID, actor: Actor) -> Booking:
     """Write customer, booking and lines, confirm the places, and say so in a fact."""
-    booking = _write_booking(deal, booking_id, contact, terms)
+    booking, terms = _write_booking(deal, booking_id), deal.order.terms
     lifecycle.record_event(booking, kind="booking_started", to_status=booking.status, actor=actor)
-    lines = _lines(booking, deal, contact)
-    twins = duplicates.write_lines(lines, confirmed=terms.confirm_duplicate)
+    lines, twins = _lines(booking, deal), deal.verdict.twins
+    duplicates.write_lines(lines, twins)
     _write_participants(booking, lines, deal)
-    duplicates.record_overrides(booking, lines, twins, actor=actor)
+    duplicates.record_overrides(booking, lines, twins, actor=amendments.with_note(actor, terms.duplicate_reason))
     capacity.confirm_places(deal.reservations, at=database_now())
     lifecycle.transition(
         booking, to=Booking.Status.CONFIRMED, kind="booking_confirmed", actor=actor,
         after={
             "reservations": [str(reservation.id) for reservation in deal.reservations],
+            "lines": [line_rows.placed(line) for line in lines],  # what the time machine begins with
+            "customer": str(booking.customer_id),
             "total_minor": booking.total_minor,
             "currency": booking.currency,
         },
     )  # fmt: skip
+    attempts.record_booked(booking, lines, actor=actor, email=deal.order.contact.email)
+    limits.let_go_on_commit([reservation.id for reservation in deal.reservations], is_bought=True)
     return booking
 
 
-def _write_booking(deal: _Deal, booking_id: UUID, contact: Contact, terms: Terms) -> Booking:
-    method = _settle(deal, terms)
-    first = deal.reservations[0]
-    customer = _customer(first.organization_id, contact)
+def _write_booking(deal: _Deal, booking_id: UUID) -> Booking:
+    first, contact, method = deal.reservations[0], deal.order.contact, deal.verdict.method
+    assert method  # noqa: S101 the verdict is without fault
+    customer = customer_of(first.organization_id, contact)
     return Booking.objects.create(
         id=booking_id, organization_id=first.organization_id, customer=customer, contact_name=contact.name,
-        contact_phone=contact.phone, payment_method=method, currency=first.currency, total_minor=deal.total_minor,
+        contact_phone=contact.phone, payment_method=method, currency=first.currency,
+        total_minor=deal.total_minor,
     )  # fmt: skip
 
 
-def _settle(deal: _Deal, terms: Terms) -> PaymentMethod:
-    """Return how it is settled, or refuse: another total, two currencies, or money that must come first."""
-    currencies = {reservation.currency for reservation in deal.reservations}
-    if len(currencies) > 1:
-        raise invalid("lines", "several_currencies", "One booking is in one currency.")
-    if terms.expected_total not in (None, deal.total_minor):
-        raise TotalDiffers(
-            f"The total is {deal.total_minor}, not {terms.expected_total} (in minor units of {currencies.pop()}).",
-            extra={"total_minor": deal.total_minor},
-        )
-    session_ids = [reservation.session_id for reservation in deal.reservations]
-    on_arrival = not Activity.objects.filter(sessions__in=session_ids, pay_on_arrival=False).exists()
-    return settling_method(chosen=terms.payment_method, total_minor=deal.total_minor, on_arrival_allowed=on_arrival)
+def customer_of(organization_id: UUID, contact: Contact) -> Customer:
+    """Return the organization's customer with this address, kept from being erased meanwhile."""
+    return customers.customer_of(organization_id, email=contact.email, name=contact.name, phone=contact.phone)
 
 
-def _customer(organization_id: UUID, contact: Contact) -> Customer:
-    """Return the organization's customer with this address; what a stranger types changes no known record."""
-    customer, _ = Customer.objects.get_or_create(
-        organization_id=organization_id, email=contact.email, defaults={"name": contact.name, "phone": contact.phone}
-    )
-    return customer
-
-
-def _lines(booking: Booking, deal: _Deal, contact: Contact) -> list[Line]:
+def _lines(booking: Booking, deal: _Deal) -> list[Line]:
     """Return one line per reservation, not yet written."""
-    names = _names_by_reservation(deal)
     return [
         Line(
             organization_id=booking.organization_id, booking=booking, session_id=reservation.session_id,
             reservation=reservation, party_size=reservation.party_size, amount_minor=reservation.amount_minor,
-            quote=reservation.quote,
-            duplicate_key=duplicates.duplicate_key(
-                session_id=reservation.session_id, email=contact.email, people=people
-            ),
+            quote=reservation.quote, duplicate_key=key,
         )
-        for reservation, people in zip(deal.reservations, names, strict=True)
+        for reservation, key in zip(deal.reservations, deal.verdict.keys, strict=True)
     ]  # fmt: skip
-
-
-def _names_by_reservation(deal: _Deal) -> list[list[str]]:
-    """Return who comes on each reservation, by name, whether named now or known by id."""
-    ids = [person.id for people in deal.people for person in people if person.id]
-    known = dict(Participant.objects.filter(id__in=ids).values_list("id", "name")) if ids else {}
-    people_of = deal.people or [()] * len(deal.reservations)
-    return [[known.get(person.id, "") if person.id else person.name for person in people] for people in people_of]
 
 
 def _write_participants(booking: Booking, lines: Sequence[Line], deal: _Deal) -> None:
     """Write who comes on each line."""
-    if not any(deal.people):
-        return
-    errors = list(_wrong_people(booking.customer, deal))
-    if errors:
-        raise InvalidRequest("Some of the people named cannot come on this booking.", errors=errors)
-    for line, people in zip(lines, deal.people, strict=True):
-        new = [
-            Participant(
-                organization_id=booking.organization_id, customer=booking.customer, name=person.name,
-                birth_date=person.birth_date,
-            )
-            for person in people
-            if person.id is None
-        ]  # fmt: skip
-        Participant.objects.bulk_create(new)
+    for line, people in zip(lines, deal.order.people, strict=True):
+        new = [customers.new_participant(booking.customer, person) for person in people if person.id is None]
         known = [person.id for person in people if person.id]
-        LineParticipant.objects.bulk_create(
-            LineParticipant(organization_id=booking.organization_id, line=line, participant_id=participant_id)
-            for participant_id in [*known, *(participant.id for participant in new)]
-        )
-
-
-def _wrong_people(customer: Customer, deal: _Deal) -> "list[FieldError]":
-    """Name every participant who is not the customer's own, and every line with more people than its party."""
-    asked = [person.id for people in deal.people for person in people if person.id]
-    own = set(Participant.objects.filter(customer=customer, id__in=asked).values_list("id", flat=True))
-    errors = []
-    for number, (reservation, people) in enumerate(zip(deal.reservations, deal.people, strict=True)):
-        path = f"lines.{number}.participants"
-        if len(people) > reservation.party_size:
-            errors.append(FieldError(path, "too_many", f"{len(people)} people do not fit {reservation.party_size}."))
-        errors += [
-            FieldError(f"{path}.{place}.id", "unknown_participant", "This is not a participant of this customer.")
-            for place, person in enumerate(people)
-            if person.id and person.id not in own
-        ]
-    return errors
+        if people:
+            Participant.objects.bulk_create(new)
+            LineParticipant.objects.bulk_create(
+                LineParticipant(organization_id=booking.organization_id, line=line, participant_id=participant_id)
+                for participant_id in [*known, *(participant.id for participant in new)]
+            )

@@ -6,6 +6,7 @@ The rule stands in two places: a look under the session's lock, and a unique ind
 
 import functools
 import hashlib
+import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import ParamSpec, TypeVar
 from uuid import UUID
@@ -15,6 +16,7 @@ from django.db import IntegrityError, transaction
 from bookings.models import Booking, Line
 from bookings.services import lifecycle
 from config.kit.facts import Actor, ActorKind
+from config.kit.mailboxes import normalised
 from config.kit.refusals import FieldError, Refusal
 from scheduling.services.capacity import require_transaction
 
@@ -50,15 +52,9 @@ class DuplicateBooking(Refusal):
             self.extra["existing"] = [{"id": booking.id, "number": booking.number} for booking in own]
 
 
-def normalised(email: str) -> str:
-    """Return an address as one mailbox knows it: small letters, without spaces around it and without a plus-tag."""
-    name, _, host = email.strip().lower().rpartition("@")
-    return f"{name.partition('+')[0] or name}@{host}"
-
-
 def duplicate_key(*, session_id: UUID, email: str, people: Iterable[str] = ()) -> str:
     """Return the digest of session, mailbox and the names of those who come; a family of other people is another."""
-    names = sorted(" ".join(name.casefold().split()) for name in people)
+    names = sorted(" ".join(unicodedata.normalize("NFKC", name).casefold().split()) for name in people)
     return hashlib.sha256("\n".join([session_id.hex, normalised(email), *names]).encode()).hexdigest()
 
 
@@ -74,16 +70,12 @@ def find_twins(keys: Mapping[str, UUID]) -> dict[str, Line]:
     return {line.duplicate_key: line for line in rows.order_by("-id")}
 
 
-def write_lines(lines: Sequence[Line], *, confirmed: bool) -> Mapping[str, Line]:
-    """Write a booking's lines under their sessions' locks; return the lines of other bookings that they repeat.
+def write_lines(lines: Sequence[Line], twins: Mapping[str, Line]) -> None:
+    """Write a booking's lines under their sessions' locks; `twins` are what was found there, and is meant.
 
-    Refuses with DuplicateBooking unless the repetition is confirmed. Within one booking it is no accident: its page
-    shows both lines, and the second points at the first.
+    Within one booking a repetition is no accident: its page shows both lines, and the second points at the first.
+    Raises DuplicateBooking when the unique index knows a twin that the look did not find.
     """
-    keys = {line.duplicate_key: line.session_id for line in lines}
-    twins = look_under_lock(keys)
-    if twins and not confirmed:
-        raise DuplicateBooking(keys)
     first = dict(twins)
     for line in lines:
         line.duplicate_override_of = first.get(line.duplicate_key)
@@ -92,9 +84,9 @@ def write_lines(lines: Sequence[Line], *, confirmed: bool) -> Mapping[str, Line]
         Line.objects.bulk_create(lines)
     except IntegrityError as error:
         if getattr(getattr(error.__cause__, "diag", None), "constraint_name", "") == CONSTRAINT:
+            keys = {line.duplicate_key: line.session_id for line in lines}
             raise DuplicateBooking(keys) from error  # another one was a moment earlier
         raise
-    return twins
 
 
 def record_overrides(booking: Booking, lines: Sequence[Line], twins: Mapping[str, Line], *, actor: Actor) -> None:

@@ -1,6 +1,6 @@
 """Document 004: an activity venue, whose main timetable is the document's own."""
 
-from config.demo.plans import ActivityPlan, OrganizationPlan, Story, UnitPlan, combine, every_day
+from config.demo.plans import ActivityPlan, ChangePlan, ExtraPlan, OrganizationPlan, Story, UnitPlan, combine, every_day
 
 # The document's JSON as it stands there, with the days that it leaves out by "…" written out.
 SCHEDULE_004: dict[str, object] = {
@@ -18,10 +18,18 @@ LASER_TAG = ActivityPlan(
     schedule=SCHEDULE_004,
     capacity=20,
     units=(
-        UnitPlan("Adult", 2400, minimum_age=16),
-        UnitPlan("Child", 1800, minimum_age=8, maximum_age=15),
-        UnitPlan("Senior", 1800, minimum_age=65),
-        UnitPlan("Family of four", 7200, places=4),
+        UnitPlan("Adult", 2400, minimum_age=16, can_accompany=True),
+        UnitPlan("Child", 1800, minimum_age=8, maximum_age=15, needs_accompaniment=True),
+        UnitPlan("Senior", 1800, minimum_age=65, can_accompany=True),
+        UnitPlan("Family of four", 7200, places=4, maximum_count=3),
+    ),
+    extras=(
+        ExtraPlan("Locker", "Fits a rucksack and a helmet.", 400, stock_per_session=12, maximum_per_party=4),
+        ExtraPlan("Team photo", "Printed while you return your vests.", 900, maximum_per_party=1),
+    ),
+    price_rules=(
+        {"name": "Weekend", "weekdays": [5, 6], "percent": 20},
+        {"name": "Quiet mornings", "weekdays": [0, 1, 2, 3], "to_time": "11:30", "percent": -25, "position": 1},
     ),
     pay_on_arrival=True,
     story=Story(
@@ -59,6 +67,24 @@ CLIMBING_WALL = ActivityPlan(
     story=Story(parties=(), every=4, holds=((0, 3), (1, 2))),
 )
 
+OPEN_WALL = ActivityPlan(
+    name="Open wall day pass",
+    slug="open-wall",
+    summary="Come when you like, stay as long as you like. For those who can belay; shoes and harness are at the desk.",
+    kind="pass",
+    schedule={"operatingDays": every_day()[1:], "startTime": "10:00", "endTime": "20:00"},
+    capacity=30,
+    units=(
+        UnitPlan("Adult", 2600, minimum_age=16, can_accompany=True),
+        UnitPlan("Child", 1600, minimum_age=6, maximum_age=15, needs_accompaniment=True),
+    ),
+    extras=(ExtraPlan("Shoes", "Sizes 30 to 48.", 600, stock_per_session=25),),
+    closes_minutes_before=120,
+    largest_party=8,
+    pay_on_arrival=True,
+    story=Story(parties=({"Adult": 2}, {"Adult": 1, "Child": 2}), places_left=(11, 22), every=2),
+)
+
 BOARD_GAMES = ActivityPlan(
     name="Board game evening",
     slug="board-game-evening",
@@ -79,9 +105,24 @@ LANTERN_YARD = OrganizationPlan(
     manager="Priya Nair",
     manager_role="manager",
     receptionist="Tom Walker",
-    activities=(LASER_TAG, CLIMBING_WALL, BOARD_GAMES),
+    activities=(LASER_TAG, CLIMBING_WALL, OPEN_WALL, BOARD_GAMES),
     visitors=combine(
         "Amelia Jack Chloe Noah Mia Lachlan Ruby Ethan Zoe Cooper",
         "Walker Nguyen Papadopoulos Singh O'Brien Kelly Tran Rossi Harris Lee",
+    ),
+    changes=(
+        ChangePlan("closure", (12, 12), {"reason": "Closed for the yearly safety inspection"}),
+        ChangePlan(
+            "closure",
+            (2, 3),
+            {"reason": "The maze is being repainted", "from_time": "09:00", "to_time": "13:00"},
+            activity="laser-tag",
+        ),
+        ChangePlan(
+            "opening",
+            (15, 15),
+            {"reason": "Open day", "from_time": "14:00", "to_time": "18:00"},
+            activity="climbing-wall",
+        ),
     ),
 )

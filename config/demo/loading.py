@@ -2,19 +2,21 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from uuid import UUID
 
 from django.db import connection, transaction
 
 from bookings.models import Booking
+from config.demo.changes import make_changes
 from config.demo.credentials import STAFF_EMAIL
 from config.demo.organizations import ORGANIZATIONS
 from config.demo.plans import ActivityPlan, OrganizationPlan
 from config.demo.visits import Scene, Visitors, invite_visitors, tell_story, try_again_by_mistake
 from config.kit.clock import database_now
 from config.tenants.models import Membership, Organization, User
-from scheduling.models import Activity, Reservation, Session, Unit, Venue
-from scheduling.services import catalogue, generation, schedules
+from scheduling.models import Activity, Extra, Reservation, Session, Unit, Venue
+from scheduling.services import catalogue, generation, price_rules, schedules
 
 DEMO_LOCK = 4_653_266_842_001  # an advisory lock's number; any will do, as long as it is ours alone
 
@@ -65,6 +67,7 @@ def _load_organization(plan: OrganizationPlan, *, staff: User, password: str | N
     for scene in scenes:
         tell_story(scene)
     try_again_by_mistake(scenes)
+    make_changes(plan, venue, author=manager)
     return organization
 
 
@@ -93,9 +96,16 @@ def _offer(plan: ActivityPlan, venue: Venue, *, author: User, visitors: Visitors
         capacity=plan.capacity,
         opens_days_before=plan.opens_days_before,
         closes_minutes_before=plan.closes_minutes_before,
+        notice_days=plan.notice_days,
+        smallest_party=plan.smallest_party,
+        largest_party=plan.largest_party,
         pay_on_arrival=plan.pay_on_arrival,
     )
     units = _price(plan, activity)
+    _offer_extras(plan, activity)
+    for rule in plan.price_rules:
+        price_rules.add_price_rule(activity_id=activity.id, author=author, **rule)
+    catalogue.refresh_plain_hold(activity_id=activity.id)
     today = database_now().astimezone(venue.zone).date()
     schedules.publish_schedule(activity_id=activity.id, rules=plan.schedule, effective_from=today, author=author)
     catalogue.set_activity_status(activity_id=activity.id, status=Activity.Status(plan.status))
@@ -113,12 +123,22 @@ def _price(plan: ActivityPlan, activity: Activity) -> dict[str, UUID]:
             places=unit.places,
             minimum_age=unit.minimum_age,
             maximum_age=unit.maximum_age,
+            maximum_count=unit.maximum_count,
+            needs_accompaniment=unit.needs_accompaniment,
+            can_accompany=unit.can_accompany,
             is_default=position == 0,
             position=position,
         )
         for position, unit in enumerate(plan.units)
     ]
     return {unit.name: unit.id for unit in Unit.objects.bulk_create(units)}
+
+
+def _offer_extras(plan: ActivityPlan, activity: Activity) -> None:
+    Extra.objects.bulk_create(
+        Extra(organization_id=activity.organization_id, activity=activity, position=position, **asdict(extra))
+        for position, extra in enumerate(plan.extras)
+    )
 
 
 def _describe(organization: Organization) -> str:

@@ -18,6 +18,30 @@ class UnitPlan:
     places: int = 1
     minimum_age: int | None = None  # years
     maximum_age: int | None = None
+    maximum_count: int | None = None  # of one party
+    needs_accompaniment: bool = False
+    can_accompany: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ExtraPlan:
+    """Something to have beside the places."""
+
+    name: str
+    summary: str
+    price_minor: int
+    stock_per_session: int | None = None
+    maximum_per_party: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ChangePlan:
+    """A change that staff have made since people began to book: days count from today at the venue."""
+
+    kind: str
+    days: tuple[int, int]  # the first and the last
+    parameters: Mapping[str, object]
+    activity: str | None = None  # its slug; None: the whole venue
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +67,11 @@ class ActivityPlan:
     capacity: int
     units: tuple[UnitPlan, ...]
     story: Story
+    extras: tuple[ExtraPlan, ...] = ()
+    price_rules: tuple[Mapping[str, object], ...] = ()  # fields of a dated rule
+    smallest_party: int = 1  # people
+    largest_party: int | None = None
+    notice_days: int = 0
     kind: str = "open"
     status: str = "published"
     pay_on_arrival: bool = False
@@ -71,6 +100,7 @@ class OrganizationPlan:
     receptionist: str
     activities: tuple[ActivityPlan, ...]
     visitors: tuple[str, ...] = field(repr=False)
+    changes: tuple[ChangePlan, ...] = ()
 
     @property
     def domain(self) -> str:

@@ -106,7 +106,7 @@ def _book(scene: Scene, sessions: list[Session], party: PartyPlan) -> None:
     checkout.book_lines(
         lines=[Wanted(Party(session_id=session.id, party_size=None, units=units), people) for session in sessions],
         contact=contact,
-        terms=Terms(confirm_duplicate=True),
+        terms=Terms(confirm_duplicate=True, duplicate_reason="They come twice, and know it"),
         actor=next(scene.visitors.actors),
         organization_id=scene.activity.organization_id,
     )

@@ -112,7 +112,8 @@ class KeptAdmin(AskingMay, AnyModelAdmin):
         """Go back to the page that asked; what a list hides by its filters, a row's own page can still act on."""
         page = request.POST.get(FROM_PAGE)
         response = super().response_action(request, self.get_queryset(request) if page else queryset)
-        if page and response:
+        leads_elsewhere = getattr(response, "url", "") != request.get_full_path()  # the act has a page of its own
+        if page and response and not leads_elsewhere:
             return redirect(f"admin:{self.opts.app_label}_{self.opts.model_name}_change", page)
         return response
 

@@ -16,6 +16,11 @@ def money_text(amount_minor: int, currency: str) -> str:
     return str(format_currency(amount, currency, locale=LOCALE))
 
 
+def change_text(change_minor: int, currency: str) -> str:
+    """Write by how much a price was changed: +£2.00, −£1.00."""
+    return ("+" if change_minor > 0 else "−") + money_text(abs(change_minor), currency)
+
+
 def clock_text(at: datetime, zone: ZoneInfo) -> str:
     """Write the venue's wall clock: 15:30."""
     return str(format_time(at, "HH:mm", tzinfo=zone, locale=LOCALE))

@@ -17,6 +17,7 @@ logger = logging.getLogger(__name__)
 REFUSAL_CODE = "refusal_code"  # the attribute of a response that is a refusal: whoever counts them reads it
 
 RETRY_AFTER_SECONDS = 1
+LATER = frozenset({429, 503})
 # PostgreSQL: lock_not_available, query_canceled, deadlock_detected, serialization_failure, too_many_connections
 BUSY = frozenset({"55P03", "57014", "40P01", "40001", "53300"})
 
@@ -64,9 +65,14 @@ def problem(refusal: Refusal) -> JsonResponse:
     }
     response = JsonResponse(body, status=refusal.status, content_type="application/problem+json")
     setattr(response, REFUSAL_CODE, refusal.code)
-    if refusal.status == Busy.status:
-        response["Retry-After"] = str(RETRY_AFTER_SECONDS)
+    say_when(response, refusal)
     return response
+
+
+def say_when(response: HttpResponse, refusal: Refusal | None) -> None:
+    """Tell whoever was refused for the moment when to come again."""
+    if refusal and refusal.status in LATER:
+        response["Retry-After"] = str(refusal.extra.get("retry_after_seconds", RETRY_AFTER_SECONDS))
 
 
 def page(request: HttpRequest, refusal: Refusal) -> HttpResponse:
@@ -74,8 +80,7 @@ def page(request: HttpRequest, refusal: Refusal) -> HttpResponse:
     template = "404.html" if isinstance(refusal, NotFound) else "refusal.html"
     response = render(request, template, {"refusal": refusal}, status=refusal.status)
     setattr(response, REFUSAL_CODE, refusal.code)
-    if refusal.status == Busy.status:
-        response["Retry-After"] = str(RETRY_AFTER_SECONDS)
+    say_when(response, refusal)
     return response
 
 
@@ -102,7 +107,7 @@ class _RestRefusal(Refusal):
 
 def _from_rest_framework(error: exceptions.APIException) -> Refusal:
     if isinstance(error, exceptions.ValidationError):
-        return InvalidRequest(errors=list(_field_errors(error.detail)))
+        return InvalidRequest(errors=list(field_errors(error.detail)))
     if isinstance(error, exceptions.ParseError):
         return MalformedJson()
     if isinstance(error, exceptions.NotFound):
@@ -114,15 +119,15 @@ def _from_rest_framework(error: exceptions.APIException) -> Refusal:
     return refusal
 
 
-def _field_errors(detail: Any, path: str = "") -> Iterator[FieldError]:
+def field_errors(detail: Any, path: str = "") -> Iterator[FieldError]:
     """Flatten the REST framework's nest of errors into dotted paths: lines.0.party_size."""
     if isinstance(detail, Mapping):
         for key, inner in detail.items():
-            yield from _field_errors(inner, path if key == "non_field_errors" else f"{path}.{key}".lstrip("."))
+            yield from field_errors(inner, path if key == "non_field_errors" else f"{path}.{key}".lstrip("."))
     elif isinstance(detail, list):
         for index, inner in enumerate(detail):
             nested = isinstance(inner, (Mapping, list))
-            yield from _field_errors(inner, f"{path}.{index}".lstrip(".") if nested else path)
+            yield from field_errors(inner, f"{path}.{index}".lstrip(".") if nested else path)
     else:
         yield FieldError(path, detail.code, str(detail))
 

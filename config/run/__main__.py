@@ -114,6 +114,8 @@ class Run:
         say("run", f"  admin  {self.options.address}admin/")
         if "realtime" in self.options.programs:
             say("run", f"  live   {self.environment['REALTIME_URL']}")
+        if "mail" in self.options.programs:
+            say("run", f"  mail   {self.options.address}staff/mail/")
         with suppress(ImportError, AttributeError):
             login = importlib.import_module("config.demo.credentials")
             if self.options.demo:

@@ -69,7 +69,10 @@ def program_environment(folder: DataFolder, options: Options, addresses: Mapping
         "PYTHONUNBUFFERED": "1",
         "DATA_DIR": str(folder.path),
         "PROMETHEUS_MULTIPROC_DIR": str(folder.path / "metrics"),
+        "SITE_URL": options.address,
     }
+    if "mail" in options.programs:
+        ours["MAIL_URL"] = f"resend+http://demo@127.0.0.1:{options.mail_port}"
     forced = {**addresses, "DEMO": "on" if options.demo else "off", "DJANGO_SETTINGS_MODULE": "config.settings"}
     return {**ours, **os.environ, **forced, MARK: str(folder.path)}
 

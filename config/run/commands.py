@@ -71,9 +71,15 @@ def beat(folder: DataFolder) -> list[str]:
     return celery("beat", "--schedule", str(folder.path / "beat-schedule"), "--pidfile=")
 
 
+def mail(options: Options, folder: DataFolder) -> list[str]:
+    """Be the demo's mail provider."""
+    return [PYTHON, "-m", "alerts.sandbox", "--port", str(options.mail_port), "--folder", str(folder.path / "mail")]
+
+
 def program_command(name: str, options: Options, folder: DataFolder) -> list[str]:
     """Return the command of a program by its name."""
-    return {"web": web(options), "realtime": realtime(options), "worker": worker(options), "beat": beat(folder)}[name]
+    ours = {"web": web(options), "realtime": realtime(options), "worker": worker(options)}
+    return {**ours, "beat": beat(folder), "mail": mail(options, folder)}[name]
 
 
 def asset_files(folders: Sequence[Path]) -> Iterator[Path]:

@@ -68,9 +68,16 @@ class User(AbstractBaseUser, PermissionsMixin):
 
 # Addresses of ours at the root: no organization may take such a name.
 RESERVED_SLUGS = (
-    "admin", "api", "bookings", "checkout", "embed", "events", "health", "livez", "metrics", "octo", "readyz", "staff",
-    "static", "ws",
+    "admin", "api", "bookings", "calendar", "checkout", "embed", "events", "health", "livez", "metrics", "octo",
+    "readyz", "resume", "staff", "static", "waitlist", "ws",
 )  # fmt: skip
+
+
+class Language(models.TextChoices):
+    """What customers are written to in; ISO 639-1."""
+
+    ENGLISH = "en", "English"
+    GERMAN = "de", "Deutsch"
 
 
 class Organization(models.Model):
@@ -80,11 +87,25 @@ class Organization(models.Model):
         ACTIVE = "active"
         SUSPENDED = "suspended"
 
+    class OutcomePolicy(models.TextChoices):
+        BY_STAFF = "by_staff", "staff say so, one by one"
+        COMPLETED = "completed", "who was expected has come"
+        NO_SHOW = "no_show", "who was not checked in has not come"
+
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     name = models.CharField(max_length=200)
     slug = models.SlugField(max_length=60, unique=True)
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.ACTIVE)
     currency = models.CharField(max_length=3, default="GBP")  # ISO 4217; what it settles in
+    language = models.CharField(max_length=5, choices=Language.choices, default=Language.ENGLISH, db_default="en")
+    # Below this age somebody who may must consent; None: nobody is asked.
+    consent_under_age = models.PositiveSmallIntegerField(null=True, blank=True)
+    # What becomes, at a session's end, of those nobody has said anything about. Switched on by a person, never by us.
+    outcome_policy = models.CharField(
+        max_length=10, choices=OutcomePolicy.choices, default=OutcomePolicy.BY_STAFF, db_default="by_staff"
+    )
+    retention_days = models.PositiveIntegerField(default=1095, db_default=1095)  # personal data, after the last session
+    reminder_hours = models.PositiveSmallIntegerField(default=24, db_default=24)  # before the start; 0: none
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:
@@ -97,6 +118,12 @@ class Organization(models.Model):
                 condition=models.Q(slug__regex=r"^[a-z0-9]+(-[a-z0-9]+)*$"), name="organization_slug_form"
             ),
             models.CheckConstraint(condition=~models.Q(slug__in=RESERVED_SLUGS), name="organization_slug_not_reserved"),
+            models.CheckConstraint(condition=models.Q(language__in=["en", "de"]), name="organization_language_known"),
+            models.CheckConstraint(
+                condition=models.Q(outcome_policy__in=["by_staff", "completed", "no_show"]),
+                name="organization_outcome_policy_known",
+            ),
+            models.CheckConstraint(condition=models.Q(retention_days__gte=30), name="organization_retention_sane"),
         ]
 
     def __str__(self) -> str:

@@ -18,14 +18,23 @@ EVERYTHING = _rights(
     tenants__organization="view change",
     tenants__membership="view change",
     tenants__apikey="view",
-    scheduling__venue="view add change",
+    scheduling__venue="view add change renew_feed_addresses",
     scheduling__activity="view add change publish_activities withdraw_activities discontinue_activities",
     scheduling__scheduleversion="view add",
-    scheduling__session="view recalculate_sessions close_sessions reopen_sessions",
+    scheduling__scheduleexception="view add lift_exceptions",
+    scheduling__schedulechange="view add apply_changes",
+    scheduling__session="view recalculate_sessions close_sessions reopen_sessions revise_sessions cancel_sessions",
+    scheduling__pricerule="view add end_price_rules",
     scheduling__reservation="view",
-    bookings__booking="view add",
-    bookings__customer="view",
+    bookings__booking=(
+        "view add overbook_sessions check_in_lines cancel_bookings change_bookings waive_fees view_cancellations"
+    ),
+    bookings__attempt="view",
+    bookings__customer="view export_customers erase_customers",
+    bookings__affectedline="view contact_lines keep_lines move_lines refund_lines",
+    bookings__waitlistentry="view add raise_entries lower_entries remove_entries",
     alerts__alert="view acknowledge_alerts resolve_alerts",
+    alerts__notification="view repeat_notifications",
 )
 
 ROLES: Mapping[str, Rights] = {
@@ -33,12 +42,19 @@ ROLES: Mapping[str, Rights] = {
     "manager": EVERYTHING,
     "reception": _rights(
         scheduling__session="view close_sessions reopen_sessions",
-        bookings__booking="view add",
+        scheduling__scheduleexception="view",
+        bookings__booking="view add cancel_bookings change_bookings check_in_lines",
         bookings__customer="view",
+        bookings__affectedline="view contact_lines keep_lines move_lines",
+        bookings__waitlistentry="view add remove_entries",
         alerts__alert="view acknowledge_alerts",
+        alerts__notification="view repeat_notifications",
     ),
     "instructor": _rights(scheduling__session="view", bookings__booking="view"),
-    "auditor": dict.fromkeys(EVERYTHING, frozenset({"view"})),
+    "auditor": {
+        **dict.fromkeys(EVERYTHING, frozenset({"view"})),
+        **_rights(bookings__booking="view view_cancellations"),
+    },
 }
 
 

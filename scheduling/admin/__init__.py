@@ -3,6 +3,7 @@ that call the services. One module per noun.
 """
 
 from scheduling.admin.activities import ActivityAdmin
+from scheduling.admin.exceptions import ScheduleExceptionAdmin
 from scheduling.admin.organizations import OrganizationAdmin
 from scheduling.admin.reservations import ReservationAdmin
 from scheduling.admin.schedules import ScheduleVersionAdmin
@@ -10,5 +11,6 @@ from scheduling.admin.sessions import SessionAdmin
 from scheduling.admin.venues import VenueAdmin
 
 __all__ = [
-    "ActivityAdmin", "OrganizationAdmin", "ReservationAdmin", "ScheduleVersionAdmin", "SessionAdmin", "VenueAdmin",
+    "ActivityAdmin", "OrganizationAdmin", "ReservationAdmin", "ScheduleExceptionAdmin",
+    "ScheduleVersionAdmin", "SessionAdmin", "VenueAdmin",
 ]  # fmt: skip

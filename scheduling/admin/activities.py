@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
+from babel.numbers import is_currency
 from django import forms
 from django.contrib import admin
 from django.db.models import QuerySet
@@ -9,7 +10,7 @@ from django.http import HttpRequest
 
 from config.kit.admin import AnyModelForm, KeptAdmin, KeptInline
 from config.tenants.scoping import OWNER_FILTER, ByRole, PartByRole
-from scheduling.models import Activity, Unit
+from scheduling.models import Activity, Extra, Unit
 from scheduling.services import catalogue
 
 if TYPE_CHECKING:  # Django's classes take no type arguments when they run
@@ -36,14 +37,50 @@ class UnitFormSet(UnitInlineFormSet):
             raise forms.ValidationError("Only one unit can be the default: a bare party size is counted in it.")
 
 
-class UnitForm(AnyModelForm):
+class LenientForm(AnyModelForm):
+    """A field that is left empty has the model's own default."""
+
+    defaulted: tuple[str, ...] = ()
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name in self.defaulted:
+            if name in self.fields:
+                self.fields[name].required = False
+
+    def clean(self) -> dict[str, Any]:
+        """Put the defaults in."""
+        values: dict[str, Any] = super().clean() or self.cleaned_data
+        for name in self.defaulted:
+            if name in values and values[name] is None:
+                values[name] = self._meta.model._meta.get_field(name).default
+        return values
+
+
+class UnitForm(LenientForm):
     """A unit in the words of whoever sets prices."""
+
+    defaulted = ("minimum_count",)
+
+    def clean(self) -> dict[str, Any]:
+        """Counts are in order, and nobody is both company and in need of it."""
+        values = super().clean()
+        fewest, most = values.get("minimum_count"), values.get("maximum_count")
+        if fewest is not None and most is not None and most < fewest:
+            self.add_error("maximum_count", "The most are fewer than the fewest.")
+        if values.get("needs_accompaniment") and values.get("can_accompany"):
+            self.add_error("can_accompany", "Who needs company cannot be company.")
+        return values
 
     class Meta:
         labels = {
             "price_minor": "price, in pence or cents",
             "minimum_age": "from age",
             "maximum_age": "to age",
+            "minimum_count": "fewest, of a party that has any",
+            "maximum_count": "most in a party",
+            "needs_accompaniment": "only with company",
+            "can_accompany": "is company",
             "is_default": "default",
         }
 
@@ -55,15 +92,47 @@ class UnitInline(PartByRole, KeptInline):
     form = UnitForm
     formset = UnitFormSet
     extra = 1
-    fields = ("name", "price_minor", "places", "minimum_age", "maximum_age", "is_default", "position")
+    fields = (
+        "name", "price_minor", "places", "minimum_age", "maximum_age", "minimum_count", "maximum_count",
+        "needs_accompaniment", "can_accompany", "is_default", "position",
+    )  # fmt: skip
 
     def get_readonly_fields(self, request: HttpRequest, obj: Activity | None = None) -> tuple[str, ...]:  # noqa: ARG002
         """While it is on sale, an activity keeps the unit that it is priced by."""
         return ("is_default",) if obj and obj.status == Activity.Status.PUBLISHED else ()
 
 
-class ActivityForm(AnyModelForm):
+class ExtraForm(AnyModelForm):
+    """An extra in the words of whoever sets prices."""
+
+    class Meta:
+        labels = {
+            "price_minor": "price, in pence or cents",
+            "stock_per_session": "how many a session has",
+            "maximum_per_party": "most for a party",
+            "is_offered": "offered",
+        }
+
+
+class ExtraInline(PartByRole, KeptInline):
+    """What participants may have beside their places; taken off the list, it stays with those who have it."""
+
+    model = Extra
+    form = ExtraForm
+    fields = ("name", "summary", "price_minor", "stock_per_session", "maximum_per_party", "is_offered", "position")
+
+
+class ActivityForm(LenientForm):
     """An activity belongs to the organization of its venue."""
+
+    defaulted = ("smallest_party", "notice_days")
+
+    def clean_currency(self) -> str:
+        """It is one that the world knows: ISO 4217."""
+        currency = str(self.cleaned_data["currency"]).upper()
+        if not is_currency(currency):
+            raise forms.ValidationError(f"{currency} is not a currency that we know.", code="unknown_currency")
+        return currency
 
     def clean(self) -> dict[str, Any]:
         """Its slug is its organization's only one."""
@@ -72,6 +141,11 @@ class ActivityForm(AnyModelForm):
         same = Activity.objects.filter(organization=venue and venue.organization_id, slug=slug)
         if same.exclude(id=self.instance.id).exists():
             self.add_error("slug", "This organization has an activity of this slug already.")
+        smallest, largest = values.get("smallest_party"), values.get("largest_party")
+        if smallest is not None and smallest < 1:
+            self.add_error("smallest_party", "A party is 1 person or more.")
+        elif smallest is not None and largest is not None and largest < smallest:
+            self.add_error("largest_party", "The largest party is smaller than the smallest.")
         return values
 
 
@@ -80,10 +154,11 @@ class ActivityAdmin(ByRole, KeptAdmin):
     """Its status is changed by the actions."""
 
     form = ActivityForm
-    inlines = (UnitInline,)
+    inlines = (UnitInline, ExtraInline)
     fields = (
         "venue", "name", "slug", "summary", "kind", "status", "currency", "price_reference", "capacity",
-        "hold_minutes", "opens_days_before", "closes_minutes_before", "pay_on_arrival",
+        "hold_minutes", "opens_days_before", "closes_minutes_before", "notice_days",
+        "smallest_party", "largest_party", "pay_on_arrival",
     )  # fmt: skip
     list_display = ("name", "organization", "venue", "kind", "status", "currency", "pay_on_arrival")
     list_filter = ("status", "kind", OWNER_FILTER)
@@ -103,15 +178,16 @@ class ActivityAdmin(ByRole, KeptAdmin):
         super().save_model(request, obj, form, change)
 
     def save_related(self, request: HttpRequest, form: AnyModelForm, formsets: Any, change: bool) -> None:
-        """Save the units, then tell the displays: a price may have changed."""
+        """Save units and extras, then tell the displays: a price may have changed, or what is asked of a party."""
         super().save_related(request, form, formsets, change)
+        catalogue.refresh_plain_hold(activity_id=form.instance.id)
         catalogue.announce_activity(activity_id=form.instance.id)
 
     def save_formset(self, request: HttpRequest, form: AnyModelForm, formset: Any, change: bool) -> None:  # noqa: ARG002
-        """Give the units to the activity's organization."""
-        for unit in formset.save(commit=False):
-            unit.organization_id = form.instance.organization_id
-            unit.save()
+        """Give units and extras to the activity's organization."""
+        for row in formset.save(commit=False):
+            row.organization_id = form.instance.organization_id
+            row.save()
 
     def can_be(self, act: str, row: Activity) -> bool:
         """Offer the moves that its transition table knows."""

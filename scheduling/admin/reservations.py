@@ -16,17 +16,7 @@ class ReservationAdmin(ByRole, ShownAdmin):
         "activity", "starts", "status", "party", "places", "amount", "email", "basket", "held", "until",
         "extended", "confirmed_at", "ended_at",
     )  # fmt: skip
-    list_display = (
-        "email",
-        "activity",
-        "starts",
-        "organization",
-        "status",
-        "places",
-        "amount",
-        "held",
-        "until",
-    )
+    list_display = ("email", "activity", "starts", "organization", "status", "places", "amount", "until")
     list_filter = ("status", OWNER_FILTER)
     list_select_related = ("session__activity__venue", "organization")
     search_fields = ("email",)
@@ -42,7 +32,7 @@ class ReservationAdmin(ByRole, ShownAdmin):
         """Return what is reserved."""
         return reservation.session.activity.name
 
-    @admin.display(description="session, by the venue's clock", ordering="session__starts_at")
+    @admin.display(description="starts, at the venue", ordering="session__starts_at")
     def starts(self, reservation: Reservation) -> str:
         """Return when it starts on the venue's wall."""
         session = reservation.session

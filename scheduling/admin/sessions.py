@@ -1,24 +1,30 @@
-"""Sessions: how full they are, and the three things that staff do to one."""
+"""Sessions: how full they are, why one can or cannot be booked, and what staff do to one, or to many at once."""
 
 from datetime import datetime
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.admin import RelatedOnlyFieldListFilter
 from django.contrib.admin.views.main import ChangeList
 from django.db.models import DateField, F, Func, QuerySet
 from django.db.models.functions import Now
-from django.http import HttpRequest
-from django.utils.html import format_html
-from django.utils.safestring import SafeString
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString, mark_safe
 
 from config.kit.admin import ShownAdmin
 from config.kit.display import money_text
+from config.kit.facts import Actor, ActorKind
 from config.tenants.scoping import OWNER_FILTER, ByRole
-from scheduling.availability import LAPSED
+from scheduling.availability import LAPSED, staff_reasons
 from scheduling.fill import Fill
 from scheduling.models import Session
+from scheduling.schedule_forms import MOST_SESSIONS
 from scheduling.services import capacity, reservations, sessions
+from scheduling.timeline import overbookings_of, timeline_of_session
 
 
 class VenueDate(Func):
@@ -69,9 +75,9 @@ class SessionAdmin(ByRole, ShownAdmin):
     """Places at a time: services/capacity.py alone writes its counters."""
 
     fields = (
-        "activity", "starts", "ends", "fill_bar", "status", "on_sale", "left_over", "booking_opens", "booking_closes",
-        "price", "places_booked", "places_held", "lapsed", "capacity_total", "capacity_remaining", "waiting",
-        "schedule", "version",
+        "activity", "starts", "ends", "fill_bar", "bookable", "beyond", "status", "on_sale", "left_over",
+        "booking_opens", "booking_closes", "price", "places_booked", "places_held", "lapsed", "capacity_total",
+        "own_capacity", "capacity_remaining", "waiters", "schedule", "version", "timeline",
     )  # fmt: skip
     list_display = ("starts", "activity", "fill_bar", "organization", "status", "on_sale")
     list_filter = (When, ("activity", RelatedOnlyFieldListFilter), "status", "on_sale", OWNER_FILTER)
@@ -79,7 +85,7 @@ class SessionAdmin(ByRole, ShownAdmin):
     search_fields = ("activity__name", "organization__name")
     search_help_text = "Search by activity"
     ordering = ("starts_at", "id")
-    actions = ("close_sessions", "reopen_sessions", "recalculate_sessions")
+    actions = ("close_sessions", "reopen_sessions", "revise_sessions", "cancel_sessions", "recalculate_sessions")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Session]:
         """Count what has lapsed with each: the next buyer gets it, so it is not taken."""
@@ -91,7 +97,9 @@ class SessionAdmin(ByRole, ShownAdmin):
         return f"{row.activity.name}, {self.starts(row)}"
 
     def can_be(self, act: str, row: Session) -> bool:
-        """Close what is open, open what is closed."""
+        """Close what is open, open what is closed, cancel what nobody is booked in."""
+        if act == "cancel_sessions":
+            return Session.TRANSITIONS.allows(row.status, Session.Status.CANCELLED) and not row.places_booked
         wanted = {"close_sessions": Session.Status.PUBLISHED, "reopen_sessions": Session.Status.CLOSED}
         return row.status == wanted.get(act, row.status)
 
@@ -144,14 +152,51 @@ class SessionAdmin(ByRole, ShownAdmin):
             fill.level, fill, max(fill.total, 1), min(fill.taken, fill.total) if fill.total else 1, fill, fill.word,
         )  # fmt: skip
 
+    @admin.display(description="can it be booked?")
+    def bookable(self, session: Session) -> SafeString:
+        """Say that it can; or each reason why not, and what would change that."""
+        return _rendered("admin/scheduling/session/_reasons.html", {"reasons": staff_reasons(session.id)})
+
+    @admin.display(description="waiting list")
+    def waiters(self, session: Session) -> SafeString:
+        """Lead to those who wait, and to the page that adds somebody."""
+        waiting = reverse("admin:bookings_waitlistentry_changelist")
+        return format_html(
+            '<a class="story-link" href="{}?choices__session__id__exact={}">{}</a>'
+            ' · <a class="story-link" href="{}?session={}">Put somebody on its waiting list</a>',
+            waiting, session.id, f"{session.waiting} waiting",
+            reverse("admin:bookings_waitlistentry_add"), session.id,
+        )  # fmt: skip
+
+    @admin.display(description="booked beyond the capacity")
+    def beyond(self, session: Session) -> SafeString | str:
+        """Name the parties that somebody put beyond the capacity, and why; the mark stays for good."""
+        return format_html_join("", "<p>{}</p>", ((line,) for line in overbookings_of(session))) or "nobody"
+
+    @admin.display(description="what happened")
+    def timeline(self, session: Session) -> SafeString:
+        """Tell its story from the facts about it, and about its activity as a whole."""
+        return _rendered("admin/_timeline.html", {"entries": timeline_of_session(session)})
+
     # What is done
+
+    @admin.action(description="Change places or price, or call them off: see first what that does")
+    def revise_sessions(self, request: HttpRequest, chosen: QuerySet[Session]) -> HttpResponse | None:
+        """Lead to the page that does it, with these sessions."""
+        ids = list(chosen.order_by("starts_at", "id").values_list("id", flat=True)[: MOST_SESSIONS + 1])
+        if len(ids) > MOST_SESSIONS or len(set(chosen.order_by().values_list("activity_id", flat=True))) > 1:
+            text = f"Choose up to {MOST_SESSIONS} sessions of one activity; for more, choose them by their dates."
+            self.message_user(request, text, messages.WARNING)
+            return None
+        sessions_text = ",".join(str(session_id) for session_id in ids)
+        return redirect(f"{reverse('admin:scheduling_schedulechange_sessions')}?sessions={sessions_text}")
 
     @admin.action(description="Close for new bookings")
     def close_sessions(self, request: HttpRequest, chosen: QuerySet[Session]) -> None:
         """Take no new bookings."""
 
         def act(session: Session) -> str:
-            sessions.close_session(session_id=session.id)
+            sessions.close_session(session_id=session.id, actor=_staff(request))
             return "closed for new bookings."
 
         self.act_on_each(request, chosen, act)
@@ -161,8 +206,18 @@ class SessionAdmin(ByRole, ShownAdmin):
         """Take bookings again."""
 
         def act(session: Session) -> str:
-            sessions.reopen_session(session_id=session.id)
+            sessions.reopen_session(session_id=session.id, actor=_staff(request))
             return "open for bookings again."
+
+        self.act_on_each(request, chosen, act)
+
+    @admin.action(description="Cancel what nobody is booked in")
+    def cancel_sessions(self, request: HttpRequest, chosen: QuerySet[Session]) -> None:
+        """Say for good that they do not take place; whoever is booked stands against it."""
+
+        def act(session: Session) -> str:
+            sessions.cancel_session(session_id=session.id, actor=_staff(request))
+            return "cancelled; nobody was booked."
 
         self.act_on_each(request, chosen, act)
 
@@ -172,6 +227,15 @@ class SessionAdmin(ByRole, ShownAdmin):
         self.act_on_each(
             request, chosen, lambda session: _drift_text(reservations.recalculate_capacity(session_id=session.id))
         )
+
+
+def _staff(request: HttpRequest) -> Actor:
+    """Return who is at the desk, as facts name them."""
+    return Actor(kind=ActorKind.STAFF, channel="admin", id=request.user.pk)
+
+
+def _rendered(template: str, context: dict[str, Any]) -> SafeString:
+    return mark_safe(render_to_string(template, context))  # noqa: S308 a template's own output: it has escaped all
 
 
 def _on_the_wall(session: Session, at: datetime) -> str:

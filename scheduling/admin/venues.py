@@ -6,11 +6,14 @@ from typing import TYPE_CHECKING, Any
 from django import forms
 from django.conf import settings
 from django.contrib import admin
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 
 from config.kit.admin import AnyModelForm, KeptAdmin
 from config.tenants.scoping import OWNER_FILTER, ByRole
+from scheduling.feeds import feed_path
 from scheduling.models import Venue
+from scheduling.services import catalogue
 
 if TYPE_CHECKING:
     from django.forms import Textarea as WideTextarea
@@ -66,7 +69,7 @@ class VenueForm(AnyModelForm):
 
 @admin.register(Venue)
 class VenueAdmin(ByRole, KeptAdmin):
-    """Its page has the lines to copy into a site."""
+    """Its page has the lines to copy into a site and into a calendar program."""
 
     form = VenueForm
     fields = ("organization", "name", "timezone", "allowed_embed_origins", "embed_key", "generated_on")
@@ -76,6 +79,7 @@ class VenueAdmin(ByRole, KeptAdmin):
     search_fields = ("name", "organization__name")
     autocomplete_fields = ("organization",)
     ordering = ("organization__name", "name")
+    actions = ("renew_feed_addresses",)
     change_form_outer_after_template = "admin/scheduling/venue/_snippet.html"
 
     def get_readonly_fields(self, request: HttpRequest, obj: Venue | None = None) -> tuple[str, ...]:  # noqa: ARG002
@@ -86,9 +90,20 @@ class VenueAdmin(ByRole, KeptAdmin):
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
     ) -> HttpResponse:
-        """Show what to put into the venue's own site."""
+        """Show what to put into the venue's own site, and into a calendar program."""
         venue = context["original"]
         if venue is not None:
             script = request.build_absolute_uri(f"{settings.STATIC_URL}embed/embed.js")
             context["snippet"] = f'<script src="{script}" data-key="{venue.embed_key}"></script>'
+            context["feed"] = request.build_absolute_uri(feed_path(venue))
         return super().render_change_form(request, context, *args, **kwargs)
+
+    @admin.action(description="New calendar address: the old one ends")
+    def renew_feed_addresses(self, request: HttpRequest, venues: QuerySet[Venue]) -> None:
+        """End the addresses that somebody has who should not."""
+
+        def act(venue: Venue) -> str:
+            catalogue.renew_feed_address(venue_id=venue.id)
+            return "its calendar has a new address; the old one has ended."
+
+        self.act_on_each(request, venues, act)

@@ -56,6 +56,17 @@ class Activity(TenantModel):
     notice_days = models.PositiveSmallIntegerField(db_default=0, default=0)  # 1: until the end of the day before
     smallest_party = models.PositiveSmallIntegerField(db_default=1, default=1)  # people
     largest_party = models.PositiveSmallIntegerField(null=True, blank=True)
+    # Terms for who has booked; what they cost stands in bookings/policies.py.
+    customers_may_change = models.BooleanField(db_default=True, default=True)
+    change_until_minutes = models.PositiveIntegerField(db_default=1440, default=1440)  # before the start
+    change_fee_minor = models.PositiveIntegerField(db_default=0, default=0)  # for each change of time or date
+    customers_may_transfer = models.BooleanField(db_default=True, default=True)
+    customers_may_cancel = models.BooleanField(db_default=True, default=True)
+    cancel_until_minutes = models.PositiveIntegerField(db_default=1440, default=1440)  # before the start …
+    cancel_fee_percent = models.PositiveSmallIntegerField(db_default=0, default=0)  # … this is kept of the price;
+    late_cancel_fee_percent = models.PositiveSmallIntegerField(db_default=100, default=100)  # later, this
+    waitlist_open = models.BooleanField(db_default=True, default=True)
+    offer_minutes = models.PositiveSmallIntegerField(db_default=30, default=30)  # for which an offer is kept
     # One statement can decide a bare party: no dated prices, no limits on its size. Kept true by catalogue.py.
     plain_hold = models.BooleanField(db_default=True, default=True, editable=False)
     event_seq = models.PositiveIntegerField(db_default=0, default=0, editable=False)  # head of the chain of facts
@@ -81,6 +92,14 @@ class Activity(TenantModel):
                 condition=models.Q(smallest_party__gte=1)
                 & (models.Q(largest_party=None) | models.Q(largest_party__gte=models.F("smallest_party"))),
                 name="activity_party_sizes_in_order",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(cancel_fee_percent__lte=models.F("late_cancel_fee_percent"))
+                & models.Q(late_cancel_fee_percent__lte=100),
+                name="activity_fees_sane",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(offer_minutes__range=(1, 1440)), name="activity_offer_minutes_sane"
             ),
         ]
 

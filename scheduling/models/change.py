@@ -20,6 +20,7 @@ class ScheduleChange(TenantModel):
         CAPACITY = "capacity"
         PRICE = "price"
         DISCONTINUE = "discontinue", "end of sale"
+        CLOSE = "close", "sessions that will not take place"
 
     class Status(models.TextChoices):
         REHEARSED = "rehearsed"
@@ -49,7 +50,7 @@ class ScheduleChange(TenantModel):
             *TenantModel.Meta.constraints,
             models.CheckConstraint(
                 condition=models.Q(
-                    kind__in=["timetable", "closure", "opening", "lift", "capacity", "price", "discontinue"]
+                    kind__in=["timetable", "closure", "opening", "lift", "capacity", "price", "discontinue", "close"]
                 ),
                 name="schedule_change_kind_known",
             ),

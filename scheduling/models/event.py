@@ -29,6 +29,7 @@ class ScheduleEvent(Fact):
             ),
         ]
         indexes = [
+            models.Index(fields=["kind", "id"], name="schedule_event_by_kind"),  # how the fan-out looks
             models.Index(fields=["session_id"], condition=models.Q(session_id__isnull=False), name="schedule_event_of"),
         ]
 

@@ -9,7 +9,7 @@ from django.db.models.functions import Now
 
 from config.tenants.models import TenantModel, User
 from scheduling.models.activity import Activity
-from scheduling.schedule_rules import Rules, parse_rules
+from scheduling.schedule_rules import Rules, stored_rules
 
 
 class DateRange(models.Func):
@@ -52,4 +52,4 @@ class ScheduleVersion(TenantModel):
 
     def parsed(self) -> Rules:
         """Return the rules as the timetable reads them."""
-        return parse_rules(self.rules)
+        return stored_rules(self.rules)

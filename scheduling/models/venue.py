@@ -41,6 +41,7 @@ class Venue(TenantModel):
     timezone = models.CharField(max_length=64, validators=[validate_timezone])
     embed_key = models.CharField(max_length=32, unique=True, default=new_embed_key, editable=False)
     allowed_embed_origins = ArrayField(models.CharField(max_length=200), default=list, blank=True)
+    feed_version = models.PositiveSmallIntegerField(default=1, db_default=1, editable=False)  # raised: old ones end
     generated_on = models.DateField(null=True, editable=False)  # the venue's own date when its 30 days were last filled
 
     objects = VenueQuerySet.as_manager()

@@ -24,7 +24,7 @@ from psycopg.errors import NotNullViolation, UniqueViolation
 from config.kit.idempotency import Claim
 from config.kit.refusals import NotFound, invalid
 from scheduling.models import Reservation, Session
-from scheduling.signals import availability_changed
+from scheduling.signals import availability_changed, places_freed
 
 MOST_PLACES = 1_000_000  # far above any venue, far below the database's integer
 
@@ -39,6 +39,7 @@ HELD_COLUMNS = (
     "held_at", "expires_at",
 )  # fmt: skip
 
+# What only the slow path can price or refuse (`plain_hold`, kept by catalogue.py) takes nothing here.
 # RETURNING is evaluated after the wait for the row, so `at` is fresh. When booking closed during the wait, or the
 # activity has no default unit, a NULL breaks the statement: nothing is taken, and the slow path says why.
 PLAIN_HOLD = f"""
@@ -47,6 +48,7 @@ WITH taken AS (
     WHERE s.id = %(session)s AND (%(organization)s::uuid IS NULL OR s.organization_id = %(organization)s)
         AND {OPEN_FOR_SALE} AND s.waiting = 0
         AND s.capacity_total - s.places_held - s.places_booked >= %(places)s
+        AND (SELECT a.plain_hold FROM scheduling_activity a WHERE a.id = s.activity_id)
     RETURNING s.id, s.organization_id, s.activity_id, s.price_minor, s.closes_at, clock_timestamp() AS at
 ), key AS (
     INSERT INTO kit_idempotencykey (id, organization_id, fingerprint, effect_id, created_at)
@@ -74,7 +76,8 @@ LEFT JOIN LATERAL (
         (SELECT coalesce(sum(r.places), 0)::int FROM scheduling_reservation r
             WHERE r.session_id = s.id AND r.status = 'held' AND r.expires_at <= (SELECT clock_timestamp())) AS lapsed,
         (SELECT r.expires_at FROM scheduling_reservation r
-            WHERE r.session_id = s.id AND r.status = 'held' ORDER BY r.expires_at LIMIT 1) AS earliest_lapse
+            WHERE r.session_id = s.id AND r.status = 'held' ORDER BY r.expires_at LIMIT 1) AS earliest_lapse,
+        (SELECT a.plain_hold FROM scheduling_activity a WHERE a.id = s.activity_id) AS plain
     FROM scheduling_session s LEFT JOIN kit_idempotencykey k ON k.id = %(key)s
     WHERE s.id = CASE WHEN taken.id IS NULL THEN %(session)s END
         AND (%(organization)s IS NULL OR s.organization_id = %(organization)s)
@@ -93,6 +96,7 @@ class Seen(NamedTuple):
     room: int
     lapsed: int
     earliest_lapse: datetime | None
+    is_plain: bool = True  # no dated price, and no limit on the party: the numbers alone decide
 
 
 class SlowPath(Exception):
@@ -176,10 +180,14 @@ def require_transaction() -> None:
         raise transaction.TransactionManagementError("Places are locked and changed inside a transaction only.")
 
 
-def lock_sessions(session_ids: Iterable[UUID]) -> dict[UUID, Session]:
-    """Lock the sessions in ascending id order and return them; those that do not exist are missing."""
+def lock_sessions(session_ids: Iterable[UUID], *, skip_locked: bool = False) -> dict[UUID, Session]:
+    """Lock the sessions in ascending id order and return them; those that do not exist are missing.
+
+    With `skip_locked` those that somebody else has locked are missing, too: nobody waits, so the order is no matter.
+    """
     require_transaction()
-    rows = Session.objects.filter(id__in=set(session_ids)).order_by("id").select_for_update(no_key=True)
+    rows = Session.objects.filter(id__in=set(session_ids)).order_by("id")
+    rows = rows.select_for_update(no_key=True, skip_locked=skip_locked)
     return {session.id: session for session in rows}
 
 
@@ -193,15 +201,18 @@ def lock_reservations(reservation_ids: Iterable[UUID]) -> list[Reservation]:
 # Acts under the lock ----------------------------------------------------------------------------------------------
 
 
-def take_places(*, session_id: UUID, places: int) -> bool:
-    """Add held places to a locked session if it is open, nobody waits and they fit; say whether it did."""
+def take_places(*, session_id: UUID, places: int, for_waiter: bool = False) -> bool:
+    """Add held places to a locked session if it is open, nobody waits and they fit; say whether it did.
+
+    Whoever's turn it is among those who wait takes them `for_waiter`.
+    """
     require_transaction()
     with connection.cursor() as cursor:
         cursor.execute(
             f"""UPDATE scheduling_session s SET places_held = places_held + %(places)s, version = version + 1
-            WHERE s.id = %(session)s AND {OPEN_FOR_SALE} AND s.waiting = 0
+            WHERE s.id = %(session)s AND {OPEN_FOR_SALE} AND (s.waiting = 0 OR %(for_waiter)s)
                 AND s.capacity_total - s.places_held - s.places_booked >= %(places)s RETURNING s.activity_id""",
-            {"session": session_id, "places": places},
+            {"session": session_id, "places": places, "for_waiter": for_waiter},
         )
         row = cursor.fetchone()
     if row is not None:
@@ -213,6 +224,26 @@ def reclaim_lapsed(session_ids: Iterable[UUID]) -> int:
     """Expire the lapsed holds of locked sessions and give their places back; return how many places came back."""
     require_transaction()
     return sum(_reclaim(list(session_ids), order="FOR NO KEY UPDATE").values())
+
+
+@transaction.atomic
+def hand_on(session_ids: Iterable[UUID]) -> None:
+    """Give back what has lapsed and let those who wait be asked, now, in a transaction that nobody rolls back."""
+    ids = sorted(lock_sessions(session_ids))
+    reclaim_lapsed(ids)
+    tell_freed(ids)
+
+
+def set_waiters(waiting: Mapping[UUID, int]) -> None:
+    """Set how many parties wait for each of these locked sessions; the caller has counted them under the locks."""
+    require_transaction()
+    ids = sorted(waiting)
+    if ids:
+        _update(
+            """waiting = d.waiting, version = s.version + 1 FROM unnest(%(ids)s::uuid[], %(waiting)s::int[])
+                AS d(id, waiting) WHERE s.id = d.id AND s.waiting <> d.waiting""",
+            {"ids": ids, "waiting": [waiting[i] for i in ids]},
+        )
 
 
 def confirm_places(reservations: Sequence[Reservation], *, at: datetime) -> None:
@@ -233,6 +264,25 @@ def release_places(reservations: Sequence[Reservation], *, at: datetime) -> None
     _apply(deltas)
 
 
+def resize_reservation(
+    reservation: Reservation, *, places: int, party_size: int, amount_minor: int, quote: list[dict[str, Any]]
+) -> bool:
+    """Make a locked booked reservation of a locked session larger or smaller; say whether what it adds fitted.
+
+    What is added is taken as any buyer's places are: the session open, nobody waiting, and room for it.
+    """
+    more = places - reservation.places
+    if more > 0 and not take_places(session_id=reservation.session_id, places=more):
+        return False
+    fields = {"places": places, "party_size": party_size, "amount_minor": amount_minor, "quote": quote}
+    Reservation.objects.filter(id=reservation.id).update(**fields)
+    for name, value in fields.items():
+        setattr(reservation, name, value)
+    if more:
+        _apply({reservation.session_id: Delta(held=-max(more, 0), booked=more)})
+    return True
+
+
 def overbook_places(*, session_id: UUID, places: int) -> None:
     """Add held places beyond the capacity, honoured: for a permitted person, who gives a reason to the caller."""
     _apply({session_id: Delta(held=places)})
@@ -240,17 +290,35 @@ def overbook_places(*, session_id: UUID, places: int) -> None:
 
 @transaction.atomic
 def set_capacity(*, session_id: UUID, capacity: int) -> Session:
-    """Change the capacity. A cut is honoured: nobody loses a place, nothing is sold until it fits again."""
-    if not 0 <= capacity <= MOST_PLACES:
-        raise invalid("capacity", "out_of_range", f"A capacity is 0 to {MOST_PLACES} places.")
+    """Change one session's capacity, as staff do. A cut is honoured: nobody loses a place."""
+    check_capacity(capacity)
     _lock_one(session_id)
     reclaim_lapsed([session_id])
-    settled = SETTLED.format(taken="places_held + places_booked", capacity="%(capacity)s")
-    _update(
-        f"capacity_total = %(capacity)s, honoured_capacity = {settled}, version = version + 1 WHERE id = %(session)s",
-        {"session": session_id, "capacity": capacity},
-    )
+    set_capacities({session_id: capacity}, by_staff=True)
     return Session.objects.get(id=session_id)
+
+
+def check_capacity(capacity: int) -> None:
+    """Refuse a capacity that no session can have."""
+    if not 0 <= capacity <= MOST_PLACES:
+        raise invalid("capacity", "out_of_range", f"A capacity is 0 to {MOST_PLACES} places.")
+
+
+def set_capacities(capacities: Mapping[UUID, int], *, by_staff: bool) -> None:
+    """Change the capacities of locked sessions. A cut is honoured, and nothing is sold until all fit again.
+
+    What staff set is the session's own from then on: no timetable changes it any more.
+    """
+    require_transaction()
+    ids = sorted(capacities)
+    settled = SETTLED.format(taken="s.places_held + s.places_booked", capacity="d.capacity")
+    _update(
+        f"""capacity_total = d.capacity, honoured_capacity = {settled}, version = s.version + 1,
+            own_capacity = s.own_capacity OR %(by_staff)s
+        FROM unnest(%(ids)s::uuid[], %(capacities)s::int[]) AS d(id, capacity) WHERE s.id = d.id""",
+        {"ids": ids, "capacities": [capacities[i] for i in ids], "by_staff": by_staff},
+    )
+    tell_freed(ids)
 
 
 @transaction.atomic
@@ -261,7 +329,7 @@ def recount(*, session_id: UUID) -> Drift:
         cursor.execute(
             """SELECT coalesce(sum(places) FILTER (WHERE status = 'held'), 0)::int,
                 coalesce(sum(places) FILTER (WHERE status = 'confirmed'), 0)::int
-            FROM scheduling_reservation WHERE session_id = %s AND status IN ('held', 'confirmed')""",
+            FROM scheduling_reservation WHERE session_id = %s AND (status = 'held' OR status = 'confirmed')""",
             [session_id],
         )
         held, booked = cursor.fetchone()
@@ -291,7 +359,9 @@ def sweep_lapsed(*, after: UUID | None = None) -> tuple[int, UUID | None]:
         session_ids = [row[0] for row in cursor.fetchall()]
     if not session_ids:
         return 0, None
-    return sum(_reclaim(session_ids, order="FOR NO KEY UPDATE SKIP LOCKED").values()), session_ids[-1]
+    with transaction.atomic():  # so that what comes free goes to those who wait before anybody else sees it
+        freed = _reclaim(session_ids, order="FOR NO KEY UPDATE SKIP LOCKED")
+    return sum(freed.values()), session_ids[-1]
 
 
 def _lock_one(session_id: UUID) -> Session:
@@ -326,6 +396,7 @@ def _reclaim(session_ids: list[UUID], *, order: str) -> dict[UUID, int]:
         rows = cursor.fetchall()
     if rows:
         announce([row[0] for row in rows], [row[1] for row in rows])
+        tell_freed([row[0] for row in rows])
     return {row[0]: row[2] for row in rows}
 
 
@@ -358,6 +429,7 @@ def _apply(deltas: Mapping[UUID, Delta]) -> None:
         FROM unnest(%(ids)s::uuid[], %(held)s::int[], %(booked)s::int[]) AS d(id, held, booked) WHERE s.id = d.id""",
         {"ids": ids, "held": [deltas[i].held for i in ids], "booked": [deltas[i].booked for i in ids]},
     )
+    tell_freed([i for i in ids if deltas[i].held + deltas[i].booked < 0])
 
 
 def _update(assignments: str, values: Mapping[str, Any]) -> None:
@@ -368,6 +440,12 @@ def _update(assignments: str, values: Mapping[str, Any]) -> None:
         )
         rows = cursor.fetchall()
     announce([row[0] for row in rows], [row[1] for row in rows])
+
+
+def tell_freed(session_ids: list[UUID]) -> None:
+    """Let those who wait be asked, in this transaction and under its locks: nobody else sees the places free."""
+    if session_ids:
+        places_freed.send(None, session_ids=session_ids)
 
 
 def announce(sessions: list[UUID], activities: list[UUID]) -> None:

@@ -6,10 +6,11 @@ A hold asks its session's row alone, so the row carries whether its activity is 
 from uuid import UUID
 
 from django.db import connection, transaction
+from django.db.models import F
 
 from config.kit.refusals import NotFound, invalid
 from config.tenants.models import Organization
-from scheduling.models import Activity
+from scheduling.models import Activity, Venue
 from scheduling.services import capacity
 
 REFRESH_BATCH = 500  # sessions locked at once
@@ -47,6 +48,38 @@ def set_organization_status(*, organization_id: UUID, status: Organization.Statu
 def announce_activity(*, activity_id: UUID) -> None:
     """Tell displays, after commit, that an activity's price or words have changed."""
     capacity.announce([], [activity_id])
+
+
+# One statement may decide a bare party of such an activity `a`: its default unit costs what its own row or its session
+# says, whenever and however full, and a party of any size may come of that unit alone.
+IS_PLAIN = """(a.smallest_party = 1 AND a.largest_party IS NULL
+    AND NOT EXISTS (SELECT FROM scheduling_pricerule p WHERE p.activity_id = a.id AND p.ended_at IS NULL)
+    AND NOT EXISTS (SELECT FROM scheduling_unit u WHERE u.activity_id = a.id AND u.is_default
+        AND (u.minimum_count > 1 OR u.maximum_count IS NOT NULL OR u.needs_accompaniment
+            OR EXISTS (SELECT FROM scheduling_unitprice x WHERE x.unit_id = u.id AND x.schedule_id IS NOT NULL))))"""
+
+
+@transaction.atomic
+def refresh_plain_hold(*, activity_id: UUID) -> bool:
+    """Keep `plain_hold` true to an activity's rules, prices and limits; whoever writes one of them calls this.
+
+    The lock is waited for before the look, in a statement of its own, so that the last writer sees what all wrote.
+    """
+    list(Activity.objects.select_for_update(no_key=True).filter(id=activity_id).values_list("id"))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"UPDATE scheduling_activity a SET plain_hold = {IS_PLAIN} WHERE a.id = %s RETURNING a.plain_hold",
+            [activity_id],
+        )
+        row = cursor.fetchone()
+    if row is None:
+        raise NotFound
+    return bool(row[0])
+
+
+def renew_feed_address(*, venue_id: UUID) -> None:
+    """End a venue's calendar address, and every copy of it; its page shows the new one."""
+    Venue.objects.filter(id=venue_id).update(feed_version=F("feed_version") + 1)
 
 
 def refresh_on_sale(*, organization_id: UUID, activity_id: UUID | None = None) -> int:

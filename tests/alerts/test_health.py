@@ -5,6 +5,7 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,8 +16,10 @@ from django.test import Client
 from pytest_django import Settings
 
 from alerts import health
+from alerts.models import Notification
 from alerts.services import auditor, fan_out
 from alerts.tasks import audit_everything, audit_sessions, fan_out_facts
+from config.kit.clock import database_now
 from config.tenants.models import ApiKey, User
 from scheduling.tasks import SWEEP_RAN, release_expired_reservations
 from tests.conftest import RunPython
@@ -41,8 +44,9 @@ def key() -> dict[str, str]:
 
 
 @pytest.fixture
-def well() -> None:
-    """Let the clock's work be done once."""
+def well(settings: Settings) -> None:
+    """Let the clock's work be done once, with a mail provider that nobody needs."""
+    settings.MAIL_URL = "resend+http://key@127.0.0.1:1"
     release_expired_reservations()
     fan_out_facts()
     audit_sessions()
@@ -101,7 +105,7 @@ def test_all_is_well(client: Client, key: dict[str, str], well: None) -> None:
     assert (answer.status_code, answer.json()["status"]) == (200, "ok")
     found = answer.json()["components"]
     assert {name: component["status"] for name, component in found.items()} == dict.fromkeys(
-        ("database", "disk", "memory", "redis", "worker_and_beat", "audit", "facts"), "ok"
+        ("database", "disk", "memory", "redis", "worker_and_beat", "audit", "facts", "mail"), "ok"
     )
     assert found["worker_and_beat"]["running"] == {"release_expired_reservations": True, "fan_out_facts": True}
     assert found["audit"]["last"]["everything"]["findings"] == 0
@@ -200,6 +204,25 @@ def test_a_fact_that_waits_too_long_degrades(client: Client, key: dict[str, str]
     corrupt("UPDATE bookings_bookingevent SET at = at - interval '6 minutes' WHERE id = %s", [fact.id])
     found = components(client, **key)["facts"]
     assert (found["status"], 360 <= found["oldest_unhandled_seconds"] < 400) == ("degraded", True)
+
+
+def test_mail_that_waits_too_long_degrades_and_so_does_a_missing_provider(
+    client: Client, key: dict[str, str], well: None, settings: Settings
+) -> None:
+    book(make_session())
+    fan_out_facts()
+    found = components(client, **key)["mail"]
+    assert (found["status"], found["queued"], found["failed"], found["provider"]) == ("ok", 1, 0, True)
+    long_ago = database_now() - timedelta(minutes=6)
+    Notification.objects.update(due_at=long_ago)
+    found = components(client, **key)["mail"]
+    assert (found["status"], 360 <= found["oldest_queued_seconds"] < 400) == ("degraded", True)
+    Notification.objects.update(status="failed")
+    found = components(client, **key)["mail"]
+    assert (found["status"], found["queued"], found["failed"]) == ("ok", 0, 1)
+    settings.MAIL_URL = ""
+    answer = client.get("/health", headers=key)
+    assert (answer.status_code, answer.json()["components"]["mail"]["status"]) == (200, "degraded")
 
 
 def test_a_broken_invariant_degrades(client: Client, key: dict[str, str], well: None) -> None:

@@ -103,12 +103,17 @@ def test_states_are_read_when_asked_for(client: Client) -> None:
     session = make_session()
     book(session)
     book(session)
-    assert figure(client, "holdfast_unhandled_facts") == 1
+    assert figure(client, "holdfast_unhandled_facts") == 1 + 2 + 1  # an alert; both customers and staff are to be told
+    assert figure(client, "holdfast_queued_messages") == 0
     assert figure(client, "holdfast_oldest_unhandled_fact_seconds") > 0
     assert figure(client, "holdfast_sweep_running", sweep="fan-out-ran") == 0
     fan_out_facts()
     audit_everything()
     assert figure(client, "holdfast_unhandled_facts") == 0
+    assert figure(client, "holdfast_parked_facts") == 0
+    assert figure(client, "holdfast_queued_messages") == 2
+    assert 0 < figure(client, "holdfast_oldest_queued_message_seconds") < 60
+    assert figure(client, "holdfast_failed_messages") == 0
     assert figure(client, "holdfast_sweep_running", sweep="fan-out-ran") == 1
     assert figure(client, "holdfast_audit_findings", scope="everything") == 0
     assert 0 <= figure(client, "holdfast_audit_age_seconds", scope="everything") < 60

@@ -9,8 +9,8 @@ from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
 from config.tenants.models import ApiKey, Organization
+from scheduling.display_cache import move_versions
 from scheduling.models import Activity, Session
-from scheduling.months import move_versions
 from scheduling.services.catalogue import refresh_on_sale, set_activity_status
 from scheduling.services.reservations import reserve_slot
 from tests.factories import hold, lapse, make_activity, make_session, make_sessions, make_venue
@@ -84,9 +84,16 @@ def test_an_activity_names_its_units_in_minor_units_of_its_currency(client: Clie
                 "places": 1,
                 "minimum_age": None,
                 "maximum_age": None,
+                "minimum_count": 0,
+                "maximum_count": None,
+                "needs_accompaniment": False,
+                "can_accompany": False,
                 "is_default": True,
             }
         ],
+        "smallest_party": 1,
+        "largest_party": None,
+        "extras": [],
     }
 
 
@@ -146,9 +153,9 @@ def test_lists_take_as_many_queries_for_three_rows_as_for_one(
     for _ in range(rows - 1):
         make_activity(activity.venue)
     tomorrow = datetime.now(UTC).date()
-    with django_assert_num_queries(2):  # activities, units
+    with django_assert_num_queries(3):  # activities, units, extras
         assert len(get(client, "activities").json()["results"]) == rows
-    with django_assert_num_queries(3):  # the activity, its units, the sessions with all that is said of them
+    with django_assert_num_queries(2):  # the activity, the sessions with all that is said of them
         path = f"sessions?activity={activity.id}&from={tomorrow}&to={tomorrow + timedelta(days=3)}"
         assert len(get(client, path).json()["results"]) == rows
 
@@ -167,6 +174,7 @@ def test_a_session_answers_for_a_party_at_the_boundary(client: Client) -> None:
         "status": "published",
         "price": {"amount_minor": 1000, "currency": "GBP"},
         "is_full": False,
+        "alternatives": [],
     }
     assert fits == {**common, "available": True, "reasons": []}
     assert too_many == {
@@ -274,7 +282,7 @@ def test_an_unchanged_month_is_a_304_and_a_changed_one_is_made_anew(client: Clie
     unchanged = get(client, path, **{"If-None-Match": first["ETag"]})
     assert (unchanged.status_code, unchanged.content, unchanged["ETag"]) == (304, b"", first["ETag"])
     hold(session, party_size=4)
-    move_versions({session.activity_id})  # what the nudge does a moment after the commit
+    move_versions({(session.activity_id, False)})  # what the nudge does a moment after the commit
     changed = get(client, path, **{"If-None-Match": first["ETag"]})
     assert changed.status_code == 200
     spots = {day["date"]: day["available_spots"] for day in changed.json()["days"]}

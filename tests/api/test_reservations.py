@@ -98,7 +98,7 @@ def test_too_few_places_are_refused_with_what_is_left_and_when_more_may_come(cli
         "type": "urn:holdfast:problem:not_enough_places",
         "title": "There are not enough places left for your party",
         "status": 409,
-        "detail": "Only 1 of these places are left.",
+        "detail": "Only 1 of these places is left.",
         "code": "not_enough_places",
         "errors": [],
         "available_spots": 1,
@@ -201,7 +201,7 @@ def test_a_session_that_takes_no_bookings_says_why(client: Client) -> None:
     reasons = {}
     for change, reason in (
         ({"status": "closed"}, "session_closed"),
-        ({"status": "published", "is_legacy": True}, "not_on_sale"),
+        ({"status": "published", "is_legacy": True}, "legacy"),
         ({"is_legacy": False, "waiting": 1}, "waiting_list"),
         ({"waiting": 0, "closes_at": session.opens_at}, "booking_closed"),
     ):
@@ -215,7 +215,7 @@ def test_a_session_that_takes_no_bookings_says_why(client: Client) -> None:
 def test_a_past_session_is_refused(client: Client) -> None:
     session = make_session(starts_in=timedelta(hours=-3))
     response = post(client, "reservations", wanted(session))
-    assert (response.status_code, response.json()["reasons"]) == (409, ["booking_closed"])
+    assert (response.status_code, response.json()["reasons"]) == (409, ["already_over"])
 
 
 # The holder's own ---------------------------------------------------------------------------------------------------

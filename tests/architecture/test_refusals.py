@@ -12,7 +12,17 @@ from config.kit.refusals import Refusal
 ROOT = Path(__file__).resolve().parents[2]
 APPS = ("scheduling", "payments", "bookings", "alerts", "config.kit", "config.tenants")
 BASES = {"refused"}  # Refusal itself, and the frame around the REST framework's own
-PAGES_ONLY = {"foreign_form"}  # never answered to programs
+PAGES_ONLY = {
+    "change_applied",
+    "change_moved",
+    "foreign_form",
+    "not_repeatable",
+    "resume_link_over",
+    "still_to_come",
+    "too_many_links",
+    "transfer_offer_over",
+    "unknown_code",
+}  # never answered to programs
 
 
 def catalogue() -> dict[str, type[Refusal]]:

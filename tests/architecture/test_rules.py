@@ -9,9 +9,9 @@ from django.conf import settings
 from django.db import connection, models
 from django.dispatch import Signal
 
-from alerts.models import Alert
+from alerts.models import Alert, Notification
 from bookings import signals as bookings_signals
-from bookings.models import Booking, Line
+from bookings.models import Booking, Line, WaitlistEntry
 from config.celery import app
 from config.kit.transitions import Transitions, trigger_statements
 from scheduling import signals
@@ -79,7 +79,8 @@ def test_no_app_below_makes_an_alert() -> None:
 def test_nothing_with_business_meaning_is_deleted() -> None:
     deletes = lines_with(r"\.delete\(\)|DELETE FROM", *APPS)
     assert [line.partition(" WHERE")[0] for line in deletes] == [
-        'config/kit/idempotency.py: "DELETE FROM kit_idempotencykey'
+        "config/kit/erasing.py: return rows.delete()[0]",  # of models that say so
+        'config/kit/idempotency.py: "DELETE FROM kit_idempotencykey',
     ]
 
 
@@ -95,10 +96,14 @@ def test_the_wiring_between_the_apps_is_this() -> None:
     }
     assert heard == {
         "bookings.signals.fact_recorded": ["alerts.receivers.nudge_fan_out"],
+        "bookings.signals.lapse_awaited": ["bookings.receivers.look_when_it_lapses"],
+        "bookings.signals.personal_data_asked": ["alerts.receivers.hand_out_messages"],
+        "bookings.signals.personal_data_erased": ["alerts.receivers.overwrite_messages"],
         "scheduling.signals.availability_changed": [
             "alerts.receivers.push_changes",
-            "scheduling.receivers.move_month_versions",
+            "scheduling.receivers.move_display_versions",
         ],
+        "scheduling.signals.places_freed": ["bookings.receivers.ask_who_waits"],
     }
 
 
@@ -151,7 +156,9 @@ def test_the_applications_role_owns_nothing_and_deletes_next_to_nothing() -> Non
         role,
     )
     assert [name for (name,) in deletable if not str(name).startswith(("auth_", "django_", "tenants_user_"))] == [
+        "bookings_attempt",
         "bookings_bookingeventdetail",
+        "bookings_waitlisteventdetail",
         "kit_idempotencykey",
         "scheduling_scheduleeventdetail",
     ]
@@ -168,7 +175,9 @@ def test_the_applications_role_owns_nothing_and_deletes_next_to_nothing() -> Non
         (Booking, "status", Booking.TRANSITIONS),
         (Line, "status", Line.TRANSITIONS),
         (Line, "attendance", Line.ATTENDANCE_TRANSITIONS),
+        (WaitlistEntry, "status", WaitlistEntry.TRANSITIONS),
         (Alert, "status", Alert.TRANSITIONS),
+        (Notification, "status", Notification.TRANSITIONS),
     ],
 )
 def test_the_triggers_refuse_what_the_transition_table_does_not_allow(

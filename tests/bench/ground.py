@@ -131,12 +131,13 @@ class Ground:
         shutil.rmtree(self.postgres.folder, ignore_errors=True)
 
     def environment(self) -> dict[str, str]:
-        """Return what the product needs; LIMITS and the like stay as the caller has them."""
+        """Return what the product needs; limits are off unless the caller has switched them on."""
         (self.folder / "static").mkdir(exist_ok=True)
         return {
             "SECRET_KEY": secrets.token_urlsafe(48),
             "DEBUG": "off",
             "DEMO": "off",
+            "LIMITS": os.environ.get("LIMITS", "off"),
             "BEHIND_TLS_PROXY": "off",
             "DJANGO_SETTINGS_MODULE": "config.settings",
             "STATIC_ROOT": str(self.folder / "static"),

@@ -1,4 +1,4 @@
-"""A month of availability over HTTP beside a constant body of the same size from the same server."""
+"""Months of an activity and of a venue over HTTP, each beside a constant body of the same size from the same server."""
 
 import http.client
 import json
@@ -6,57 +6,89 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 
 from config.kit.ids import uuid7
 from config.run.valkey import HOST
-from scheduling.models import Session
+from scheduling.models import Activity, Session
 from scheduling.services.generation import generate_activity_sessions
 from tests.bench.ground import Ground, Web
 from tests.bench.load import Load, run_wrk
 from tests.bench.seed import create_activities
-from tests.bench.table import Row, WrongResult, print_table, say
+from tests.bench.table import Row, WrongResult, judged, print_table, say
 
 CLIENTS = 8
 DAYS = 31
 OK, NOT_MODIFIED, CREATED = 200, 304, 201
-BUYER_PAUSE_SECONDS = 0.05
+ACTIVITIES = 30
+HOLDS_A_SECOND = 20
+BUYER_PAUSE_SECONDS = 1 / HOLDS_A_SECOND
+WARM_GOAL, MOVING_GOAL = 0.5, 0.25  # of what the same server does with a constant
 WARM_UP_SECONDS = 1.0
 
 
 def run(ground: Ground, *, rounds: int) -> None:
     """Measure in rounds: constant, warm, not modified, and while a buyer keeps changing the month."""
-    path, session_id = _month_path()
-    constant, warm, tagged, moving = (
-        Row(name, str(CLIENTS))
-        for name in ("constant body", "month, warm", "month, 304", "month, 20 holds a second in it")
-    )
+    activities = create_activities(ACTIVITIES, name="month")
+    first = _generate(activities)
+    one = Subject(f"/api/v1/activities/{activities[0].id}/availability?month={first:%Y-%m}", "month")
+    venue = Subject(f"/api/v1/venues/{activities[0].venue.embed_key}/availability?month={first:%Y-%m}", "venue's month")
+    session_id = _busy_session(activities[0])
     with ground.web() as web:
-        _, body = web.get(path)
-        with ground.web("tests.bench.constant:application", BENCH_BODY_BYTES=str(len(body))) as beside:
-            for server in (web, beside):
-                _read(ground, server, path, seconds=min(WARM_UP_SECONDS, ground.seconds))
-            for number in range(1, rounds + 1):
-                say(f"month: round {number} of {rounds}")
-                bare = _add(constant, _read(ground, beside, path))
-                _add(warm, _read(ground, web, path), bare)
-                _add(tagged, _read(ground, web, path, "tagged"), bare)
-                with _buyer(web, session_id):
-                    _add(moving, _read(ground, web, path), bare)
-    title = f"Month: GET /api/v1/activities/…/availability?month=, {len(body):,} bytes"
-    print_table(title, [constant, warm, tagged, moving])
+        for subject in (one, venue):
+            _measure(ground, web, subject, session_id, rounds=rounds)
+    for subject, title in ((one, "an activity's month"), (venue, f"the month of a venue with {ACTIVITIES} activities")):
+        _judge(subject)
+        print_table(f"Month: {title}, {subject.size:,} bytes", subject.rows)
 
 
-def _month_path() -> tuple[str, UUID]:
-    activity = create_activities(1, name="month")[0]
+class Subject:
+    """A path with the rows of its table."""
+
+    def __init__(self, path: str, name: str) -> None:
+        """Begin the table."""
+        self.path = path
+        self.size = 0
+        names = ("constant body", f"{name}, warm", f"{name}, 304", f"{name}, {HOLDS_A_SECOND} holds a second in it")
+        self.constant, self.warm, self.tagged, self.moving = self.rows = [Row(name, str(CLIENTS)) for name in names]
+
+
+def _measure(ground: Ground, web: Web, subject: Subject, session_id: UUID, *, rounds: int) -> None:
+    _, body = web.get(subject.path)
+    subject.size = len(body)
+    with ground.web("tests.bench.constant:application", BENCH_BODY_BYTES=str(len(body))) as beside:
+        for server in (web, beside):
+            _read(ground, server, subject.path, seconds=min(WARM_UP_SECONDS, ground.seconds))
+        for number in range(1, rounds + 1):
+            say(f"{subject.warm.what}: round {number} of {rounds}")
+            bare = _add(subject.constant, _read(ground, beside, subject.path))
+            _add(subject.warm, _read(ground, web, subject.path), bare)
+            _add(subject.tagged, _read(ground, web, subject.path, "tagged"), bare)
+            with _buyer(web, session_id):
+                _add(subject.moving, _read(ground, web, subject.path), bare)
+
+
+def _judge(subject: Subject) -> None:
+    for row, goal in ((subject.warm, WARM_GOAL), (subject.moving, MOVING_GOAL)):
+        row.goal = judged(met=row.ratio >= goal, goal=f">= {goal} of the constant")
+
+
+def _generate(activities: list[Activity]) -> date:
+    """Fill next month's timetable; return its first day."""
     first = (datetime.now(tz=UTC).date().replace(day=1) + timedelta(days=32)).replace(day=1)
-    generate_activity_sessions(activity_id=activity.id, start_date=first, days_ahead=DAYS)
+    for activity in activities:
+        generate_activity_sessions(activity_id=activity.id, start_date=first, days_ahead=DAYS)
+    return first
+
+
+def _busy_session(activity: Activity) -> UUID:
+    """Give the first session of an activity room for every buyer of the bench."""
     Session.objects.filter(activity=activity).update(capacity_total=1_000_000)
     session = Session.objects.filter(activity=activity).order_by("starts_at").first()
     if session is None:
         raise WrongResult("no sessions were generated")
-    return f"/api/v1/activities/{activity.id}/availability?month={first:%Y-%m}", session.id
+    return session.id
 
 
 def _read(ground: Ground, web: Web, path: str, mode: str = "plain", seconds: float | None = None) -> Load:

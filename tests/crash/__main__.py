@@ -12,6 +12,9 @@ def die_in_a_fork(line: str) -> int:
     """Perform the act in a process of its own and return that process's exit code."""
     from tests.crash import failpoints  # noqa: PLC0415 Django must be set up first
     from tests.crash.acts import ACTS, CONTROLS  # noqa: PLC0415
+    from tests.crash.changes import CHANGES  # noqa: PLC0415
+    from tests.crash.day_acts import DAY_ACTS  # noqa: PLC0415
+    from tests.crash.waitlist_acts import WAITLIST_ACTS  # noqa: PLC0415
 
     act, failpoint, scene = json.loads(line)
     child = os.fork()
@@ -20,7 +23,7 @@ def die_in_a_fork(line: str) -> int:
         return os.waitstatus_to_exitcode(status)
     try:
         failpoints.arm(failpoint)
-        {**ACTS, **CONTROLS}[act](scene)
+        {**ACTS, **WAITLIST_ACTS, **CONTROLS, **CHANGES, **DAY_ACTS}[act](scene)
     except BaseException:  # noqa: BLE001 this process must end here, whatever happened
         traceback.print_exc()
         os._exit(1)

@@ -14,8 +14,9 @@ from django.apps import apps
 
 from alerts.services.auditor import check_invariants
 from bookings.models import Booking, BookingEvent, Line
+from bookings.services import schedule_changes
 from config.kit.models import IdempotencyKey
-from scheduling.models import Reservation, Session
+from scheduling.models import Reservation, ScheduleEvent, Session
 from scheduling.services import reservations
 from scheduling.services.schedules import publish_schedule
 from tests import servers
@@ -60,7 +61,11 @@ def scene() -> dict[str, str]:
     first, second = make_sessions(2, activity)
     held, lapsed = hold(first, 2), hold(second, 5)
     lapse(lapsed)
-    rows = {"activity": activity, "first": first, "second": second, "held": held, "lapsed": lapsed}
+    change = schedule_changes.rehearse_change(
+        kind="capacity", venue_id=activity.venue_id, activity_id=activity.id, author=None,
+        parameters={"sessions": [str(first.id)], "capacity": 1},
+    )  # fmt: skip
+    rows = {"activity": activity, "change": change, "first": first, "second": second, "held": held, "lapsed": lapsed}
     return {**{name: str(row.id) for name, row in rows.items()}, "monday": MONDAY.isoformat()}
 
 
@@ -76,6 +81,7 @@ class Summary(NamedTuple):
     facts: int = 0
     keys: int = 0
     sessions: int = 2
+    schedule_facts: int = 0
 
 
 BEGINNING = Summary(
@@ -112,9 +118,14 @@ DONE = {
     "release": BEGINNING._replace(
         first=Places(held=0, booked=0, remaining=10), reservations={"held": 1, "released": 1}
     ),
+    "extend_whole_basket": BEGINNING._replace(extended=1),
+    "release_whole_basket": BEGINNING._replace(
+        first=Places(held=0, booked=0, remaining=10), reservations={"held": 1, "released": 1}
+    ),
     "sweep": BEGINNING._replace(second=Places(held=0, booked=0, remaining=10), reservations={"held": 1, "expired": 1}),
     "cut": BEGINNING._replace(first=Places(held=2, booked=0, remaining=0, honoured=2)),
     "generate": BEGINNING._replace(sessions=8),
+    "apply_a_change": BEGINNING._replace(first=Places(held=2, booked=0, remaining=0, honoured=2), schedule_facts=1),
 }
 
 
@@ -131,6 +142,7 @@ def summary(scene: Scene) -> Summary:
         facts=BookingEvent.objects.count(),
         keys=IdempotencyKey.objects.count(),
         sessions=Session.objects.count(),
+        schedule_facts=ScheduleEvent.objects.count(),
     )
 
 

@@ -128,7 +128,8 @@ def test_i15_finds_a_key_without_its_effect(session: Session) -> None:
 
 
 def test_i18_finds_a_confirmed_reservation_without_a_live_line(booking: Booking) -> None:
-    corrupt("UPDATE bookings_line SET status = 'cancelled' WHERE booking_id = %s", [booking.id])
+    cancelled = "UPDATE bookings_line SET status = 'cancelled', cancelled_at = now() WHERE booking_id = %s"
+    corrupt(cancelled, [booking.id])
     assert ("I18", reservation_of(booking).id) in found()
 
 
@@ -158,3 +159,8 @@ def test_the_command_prints_the_offender_and_exits_with_one(
         call_command("check_invariants")
     assert stopped.value.code == 1
     assert f"I02 {session.id}" in capsys.readouterr().out
+
+
+def test_i22_finds_a_cancelled_session_with_somebody_booked(session: Session, booking: Booking) -> None:
+    corrupt("UPDATE scheduling_session SET status = 'cancelled' WHERE id = %s", [session.id])
+    assert ("I22", session.id) in found()

@@ -7,7 +7,7 @@ refused with the number that would have fitted, and places are conserved after e
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import cycle, product
@@ -16,6 +16,7 @@ from uuid import UUID
 
 import pytest
 from django.db import connection
+from django.db.models import Q
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -29,8 +30,17 @@ from hypothesis.stateful import (
 )
 
 from alerts.services.auditor import check_sessions
+from bookings import policies
+from bookings.models import Booking, BookingEvent, Line
 from bookings.services import checkout
+from bookings.services.cancellation import cancel_booking
+from bookings.services.changes import move_line
 from bookings.services.checkout import Terms, Wanted
+from bookings.services.party_changes import change_party
+from bookings.services.time_machine import find_differences, session_as_of
+from bookings.services.transfers import accept_transfer, offer_transfer
+from bookings.transfer_links import offer_token
+from config.kit.clock import database_now
 from config.kit.refusals import InvalidRequest, NotFound, Refusal
 from scheduling.availability import check_slot_availability
 from scheduling.models import Reservation, Session
@@ -60,6 +70,7 @@ from tests.factories import (
 SESSIONS = 3
 PRICES = {"Adult": 1000, "Child": 500, "Infant": 0, "Family": 2500}
 TAKES = {"Adult": 1, "Child": 1, "Infant": 0, "Family": 4}
+MOVE_FEE = 150
 numbers = st.integers(0, SESSIONS - 1)
 sizes = st.integers(1, 6)
 
@@ -74,6 +85,20 @@ class ModelParty:
     basket: UUID
     state: str = "held"  # held, lapsed, confirmed, released
     extended: bool = False
+    counts: dict[str, int] = field(default_factory=dict)  # by unit; none named: adults
+    booking: UUID | None = None
+
+    @property
+    def people(self) -> dict[str, int]:
+        return self.counts or {"Adult": self.places}
+
+
+@dataclass
+class ModelBooking:
+    """An agreement: who has it, and what was kept as fees."""
+
+    email: str
+    fees: int = 0
 
 
 @dataclass
@@ -82,6 +107,18 @@ class Model:
 
     capacities: list[int]
     parties: dict[UUID, ModelParty] = field(default_factory=dict)
+    bookings: dict[UUID, ModelBooking] = field(default_factory=dict)
+
+    def book(self, booking: Booking, keys: list[UUID], email: str) -> None:
+        self.bookings[booking.id] = ModelBooking(email)
+        for key in keys:
+            self.parties[key].state, self.parties[key].booking = "confirmed", booking.id
+
+    def live(self, booking: UUID) -> list[ModelParty]:
+        return [party for party in self.parties.values() if party.booking == booking and party.state == "confirmed"]
+
+    def total(self, booking: UUID) -> int:
+        return sum(party.amount for party in self.live(booking)) + self.bookings[booking].fees
 
     def places(self, session: int, state: str) -> int:
         return sum(p.places for p in self.parties.values() if p.session == session and p.state == state)
@@ -109,7 +146,10 @@ class Bookings(RuleBasedStateMachine):
     @initialize(capacities=st.lists(st.integers(0, 12), min_size=SESSIONS, max_size=SESSIONS))
     def open(self, capacities: list[int]) -> None:
         reservations.release_expired_reservations()  # what earlier examples left
-        activity = make_activity(price_minor=None)
+        activity = make_activity(
+            price_minor=None, change_fee_minor=MOVE_FEE, change_until_minutes=0, cancel_until_minutes=0,
+            cancel_fee_percent=10,
+        )  # fmt: skip
         self.units = {
             name: make_unit(activity, name=name, price_minor=price, places=TAKES[name], is_default=name == "Adult")
             for name, price in PRICES.items()
@@ -149,7 +189,7 @@ class Bookings(RuleBasedStateMachine):
             with pytest.raises(InvalidRequest):
                 reservations.reserve_parties([party], email=ANNA.email)
             return multiple()
-        return self.take([(session, places)], lambda: reserve(party), amount=amount)
+        return self.take([(session, places)], lambda: reserve(party), amount=amount, counts=counts)
 
     @rule(target=holds, wanted=st.lists(st.tuples(numbers, sizes), min_size=1, max_size=4))
     def hold_several(self, wanted: list[tuple[int, int]]) -> Any:
@@ -168,6 +208,7 @@ class Bookings(RuleBasedStateMachine):
         act: Callable[[], list[Reservation]],
         *,
         amount: int | None = None,
+        counts: dict[str, int] | None = None,
         state: str = "held",
     ) -> Any:
         if not self.model.fits(wanted):
@@ -179,7 +220,12 @@ class Bookings(RuleBasedStateMachine):
         for reservation, (session, places) in zip(taken, wanted, strict=True):
             price = places * PRICES["Adult"] if amount is None else amount
             assert (reservation.places, reservation.amount_minor) == (places, price)
-            self.model.parties[reservation.id] = ModelParty(session, places, price, reservation.basket, state)
+            self.model.parties[reservation.id] = ModelParty(
+                session, places, price, reservation.basket, counts=dict(counts or {})
+            )
+        if state == "confirmed":
+            booking = Booking.objects.select_related("customer").get(lines__reservation=taken[0])
+            self.model.book(booking, [reservation.id for reservation in taken], booking.customer.email)
         return multiple(*[reservation.id for reservation in taken])
 
     def check_refusal(self, refusal: NotEnoughPlaces, wanted: list[tuple[int, int]]) -> None:
@@ -213,8 +259,8 @@ class Bookings(RuleBasedStateMachine):
         if states == {"held"}:
             booking = confirm(Reservation(id=chosen))
             assert (booking.status, booking.total_minor) == ("confirmed", sum(party.amount for party in members))
-            for party in members:
-                party.state = "confirmed"
+            keys = [key for key, party in self.model.parties.items() if party in members]
+            self.model.book(booking, keys, ANNA.email)
             return
         why: set[type[Refusal]] = {NotFound} if not members else set()
         why |= {ReservationLapsed} if "lapsed" in states else set()
@@ -267,6 +313,87 @@ class Bookings(RuleBasedStateMachine):
     def recount(self, session: int) -> None:
         assert reservations.recalculate_capacity(session_id=self.sessions[session].id).is_clean
 
+    # Changing what is booked --------------------------------------------------------------------------------------
+
+    @rule(chosen=holds, whole=st.booleans())
+    def cancel(self, chosen: UUID, whole: bool) -> None:
+        party = self.model.parties[chosen]
+        if party.booking is None or not (whole or party.state == "confirmed"):
+            return
+        live = self.model.live(party.booking)
+        going = live if whole else [each for each in live if each is party]
+        lines = None if whole else [line_of(chosen).id]
+        booking = cancel_booking(booking_id=party.booking, lines=lines, actor=CUSTOMER)
+        for each in going:
+            self.model.bookings[party.booking].fees += tenth(each.amount)
+            each.state = "released"
+        self.check_booking(booking)
+
+    @rule(target=holds, chosen=holds, session=numbers)
+    def move(self, chosen: UUID, session: int) -> Any:
+        party = self.model.parties[chosen]
+        if party.booking is None or party.state != "confirmed":
+            return multiple()
+        line, to = line_of(chosen), self.sessions[session].id
+        act = partial(move_line, line_id=line.id, session_id=to, actor=CUSTOMER, confirm_duplicate=True)
+        if session == party.session:
+            with pytest.raises(InvalidRequest):
+                act()
+            return multiple()
+        if party.places > self.model.free(session):
+            with pytest.raises(NotEnoughPlaces) as refusal:
+                act()
+            assert refusal.value.extra["available_spots"] == max(self.model.free(session), 0)
+            return multiple()
+        booking = act()
+        new = Reservation.objects.get(line=line.id)
+        key = new.id
+        party.state = "released"
+        self.model.parties[key] = replace(party, session=session, basket=new.basket, state="confirmed")
+        self.model.bookings[party.booking].fees += MOVE_FEE
+        self.check_booking(booking)
+        return key
+
+    @rule(chosen=holds, counts=st.dictionaries(st.sampled_from(sorted(TAKES)), sizes, min_size=1))
+    def resize(self, chosen: UUID, counts: dict[str, int]) -> None:
+        party = self.model.parties[chosen]
+        if party.booking is None or party.state != "confirmed":
+            return
+        units = tuple((self.units[name].id, count) for name, count in counts.items())
+        act = partial(change_party, line_id=line_of(chosen).id, units=units, actor=CUSTOMER)
+        places = sum(TAKES[name] * count for name, count in counts.items())
+        more = places - party.places
+        if not places or 0 < more > self.model.free(party.session):
+            with pytest.raises((InvalidRequest, NotEnoughPlaces)):
+                act()
+            return
+        left = {name: max(count - counts.get(name, 0), 0) for name, count in party.people.items()}
+        self.model.bookings[party.booking].fees += tenth(sum(PRICES[name] * count for name, count in left.items()))
+        booking = act()
+        party.places, party.counts = places, dict(counts)
+        party.amount = sum(PRICES[name] * count for name, count in counts.items())
+        self.check_booking(booking)
+
+    @rule(chosen=holds)
+    def transfer(self, chosen: UUID) -> None:
+        party = self.model.parties[chosen]
+        if party.booking is None or not self.model.live(party.booking):
+            return
+        contact = stranger()
+        fact = offer_transfer(booking_id=party.booking, contact=contact, actor=CUSTOMER)
+        booking = accept_transfer(offer_id=fact.id, token=offer_token(fact), actor=CUSTOMER)
+        self.model.bookings[party.booking].email = contact.email
+        self.check_booking(booking)
+
+    def check_booking(self, booking: Booking) -> None:
+        """The booking is what was agreed: whose it is, what lives of it, and its total."""
+        agreed = self.model.bookings[booking.id]
+        status = "confirmed" if self.model.live(booking.id) else "cancelled"
+        lines = sorted(booking.lines.filter(status="live").values_list("amount_minor", flat=True))
+        assert (booking.status, booking.customer.email) == (status, agreed.email)
+        assert booking.total_minor == self.model.total(booking.id)
+        assert lines == sorted(party.amount for party in self.model.live(booking.id))
+
     # After every step ---------------------------------------------------------------------------------------------
 
     @invariant()
@@ -296,6 +423,11 @@ class Bookings(RuleBasedStateMachine):
         if self.sessions:
             activity = self.sessions[0].activity_id
             assert list(check_sessions(Session.objects.filter(activity=activity))) == []
+            booked = Booking.objects.filter(lines__session__activity=activity).distinct()
+            assert find_differences(booked) == []  # the facts alone tell what the rows say
+            now = database_now()
+            for session in Session.objects.filter(activity=activity):
+                assert session_as_of(session, now).places_booked == session.places_booked
 
 
 def counters(sessions: list[Session]) -> list[tuple[int, ...]]:
@@ -312,6 +444,20 @@ def counters(sessions: list[Session]) -> list[tuple[int, ...]]:
         )
         rows: list[tuple[int, ...]] = cursor.fetchall()
         return rows
+
+
+def line_of(key: UUID) -> Line:
+    """Return a line by its id, or by a reservation that it has or had."""
+    found = Line.objects.filter(Q(id=key) | Q(reservation=key)).first()
+    if found:
+        return found
+    moved = BookingEvent.objects.get(kind="line_moved", before__reservation=str(key))
+    return Line.objects.get(id=moved.after["line"])
+
+
+def tenth(amount: int) -> int:
+    """Return a tenth, rounded half up."""
+    return amount // 10 + (amount % 10 >= 5)
 
 
 def reserve(*parties: Party) -> list[Reservation]:
@@ -364,6 +510,9 @@ MUTANTS: Mapping[str, tuple[object, str, object]] = {
     "confirming leaves the counters": (capacity, "confirm_places", lambda *_, **__: None),
     "a cut is not honoured": (capacity, "SETTLED", "0 * ({taken} + {capacity})"),
     "lapsed places count as taken": (reservations, "_answer_from", refuse_by_the_counter),
+    "what is cancelled keeps its places": (capacity, "release_places", lambda *_, **__: None),
+    "a smaller party keeps its places": (capacity, "resize_reservation", lambda *_, **__: True),
+    "a fee is forgotten": (policies, "cancel_fee", lambda *_: 0),
 }
 
 

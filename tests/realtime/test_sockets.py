@@ -11,6 +11,7 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
 from alerts.transports.push import tell_changes
+from config.kit.facts import SYSTEM
 from config.tenants.models import Organization
 from scheduling.models import Activity, Session
 from scheduling.services import capacity, reservations, sessions
@@ -87,7 +88,7 @@ def test_a_closed_session_is_called_closed(realtime: Realtime) -> None:
     session = factories.make_session(capacity=2)
     with realtime.socket(f"activity={session.activity_id}") as page:
         page.next()
-        sessions.close_session(session_id=session.id)
+        sessions.close_session(session_id=session.id, actor=SYSTEM)
         assert page.next() == state(session.id, 2, 2, status="closed")
 
 

@@ -595,6 +595,8 @@ def test_any_rules_survive_being_written_and_read(rules: Rules) -> None:
 def test_any_timetable_is_ascending_and_each_slot_is_inside_its_opening_hours_by_the_wall(
     rules: Rules, zone: str, first: date, days: int
 ) -> None:
+    assert rules.duration
+    assert rules.slot_interval
     timetable = on(rules, zone, first.isoformat(), days)
     instants = [slot.starts_at for slot in timetable.slots]
     assert instants == sorted(set(instants))

@@ -18,7 +18,7 @@ from config.run.state import ROOT
 from tests.screenshots.site import Site, host_site, picture_folder, running_site
 
 if TYPE_CHECKING:
-    from tests.screenshots.shots import Shot
+    from tests.screenshots.pictures import Shot
 
 SIZES = {360: 780, 1280: 900}
 SCHEMES = ("light", "dark")

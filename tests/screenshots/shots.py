@@ -1,7 +1,6 @@
 """Every page and state by its name, and how a visitor comes to it."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from urllib.parse import quote
 
 from playwright.sync_api import Page, expect
@@ -10,26 +9,15 @@ from config.demo.credentials import STAFF_EMAIL, STAFF_PASSWORD
 from config.kit.tokens import make_token
 from scheduling.baskets import COOKIE
 from scheduling.models import Reservation, Session
-from tests.screenshots.stage import FREE, GUEST, ORGANIZATION, UNPAYABLE, Stage
+from tests.screenshots.live_shots import life_shots, staff_shots
+from tests.screenshots.pictures import Open, Shot, go
+from tests.screenshots.stage import FREE, GUEST, ORGANIZATION, PASS, UNPAYABLE, Stage
 
-Open = Callable[[Page], object]
 ADMIN_LISTS = (
     "tenants/organization", "scheduling/venue", "scheduling/activity", "scheduling/session", "scheduling/reservation",
-    "bookings/booking", "alerts/alert",
+    "scheduling/scheduleversion", "scheduling/scheduleexception", "scheduling/pricerule", "scheduling/schedulechange",
+    "bookings/affectedline", "bookings/booking", "alerts/alert",
 )  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Shot:
-    """A picture to take."""
-
-    name: str
-    open: Open
-
-
-def go(path: str) -> Open:
-    """Open an address."""
-    return lambda page: page.goto(path)
 
 
 def shots(stage: Stage, site: str, host: str) -> Iterator[Shot]:
@@ -39,6 +27,7 @@ def shots(stage: Stage, site: str, host: str) -> Iterator[Shot]:
     yield from checkouts(stage, site)
     yield from endings(stage)
     yield from widgets(stage, host)
+    yield from life_shots(stage.lives, site)
 
 
 def here(stage: Stage, session: Session | None = None) -> str:
@@ -61,9 +50,11 @@ def browsing(stage: Stage) -> Iterator[Shot]:
     yield Shot("activity-full", go(here(stage, stage.full)))
     yield Shot("activity-few", go(here(stage, stage.few)))
     yield Shot("activity-closed", go(here(stage, stage.closed)))
+    yield Shot("activity-closed-day", go(f"{here(stage)}?day={stage.closed_day}"))
     yield Shot("activity-no-dates", go(f"{here(stage)}?month=2031-01"))
     yield Shot("activity-not-payable-here", go(f"/{ORGANIZATION}/{UNPAYABLE}/"))
     yield Shot("activity-free", go(f"/{ORGANIZATION}/{FREE}/"))
+    yield Shot("activity-pass", go(f"/{ORGANIZATION}/{PASS}/"))
 
     def lose_push(page: Page) -> None:
         page.route_web_socket("**/ws/**", lambda socket: socket.close())
@@ -88,8 +79,16 @@ def parties(stage: Stage) -> Iterator[Shot]:
 
         return act
 
+    def ask_for_a_child_alone(page: Page) -> None:
+        page.goto(party(stage, stage.roomy))
+        page.get_by_role("spinbutton", name="Adult").fill("0")
+        page.get_by_role("spinbutton", name="Child").fill("1")
+        page.get_by_role("button", name="Hold these places").click()
+        page.locator("[role=alert], .wrong").first.wait_for()
+
     yield Shot("party-too-many", ask_for("18"))
     yield Shot("party-nobody", ask_for("0"))
+    yield Shot("party-child-alone", ask_for_a_child_alone)
 
 
 def checkouts(stage: Stage, site: str) -> Iterator[Shot]:
@@ -135,7 +134,7 @@ def endings(stage: Stage) -> Iterator[Shot]:
             [form.method, form.action] = ["post", path]; document.body.append(form); form.submit(); }""",
             f"/embed/{stage.activity.id}/{stage.roomy.id}/",
         )
-        page.get_by_role("heading", name="lay open").wait_for()
+        page.get_by_text("lay open").first.wait_for()
 
     yield Shot("refusal", send_foreign_form)
 
@@ -200,6 +199,16 @@ def admin_shots(stage: Stage) -> Iterator[Shot]:
         ("scheduling/venue", stage.venue.id), ("bookings/booking", stage.booking.id), ("alerts/alert", stage.alert.id),
     ):  # fmt: skip
         yield Shot(f"admin-{path.partition('/')[2]}", go(f"/admin/{path}/{key}/change/"))
+    changes = "/admin/scheduling/schedulechange"
+    yield Shot("admin-change-new", go(f"{changes}/add/"))
+    yield Shot("admin-change-timetable", go(f"{changes}/timetable/?activity={stage.activity.id}"))
+    yield Shot("admin-change-exception", go(f"{changes}/exception/"))
+    yield Shot("admin-change-sessions", go(f"{changes}/sessions/?activity={stage.activity.id}"))
+    yield Shot("admin-change-rehearsed", go(f"{changes}/{stage.change.id}/change/"))
+    yield Shot("admin-change-moved", go(f"{changes}/{stage.moved.id}/change/"))
+    yield Shot("admin-pricerule-new", go("/admin/scheduling/pricerule/add/"))
+    yield Shot("admin-desk", go("/admin/bookings/booking/add/"))
+    yield from staff_shots(stage.lives)
 
 
 def last_shots(stage: Stage) -> Iterator[Shot]:

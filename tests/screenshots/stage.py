@@ -2,24 +2,26 @@
 
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 
 from alerts.models import Alert
 from alerts.services import fan_out
 from bookings.models import Booking
-from bookings.services import checkout
+from bookings.services import checkout, schedule_changes
 from bookings.services.checkout import Contact, Terms, Wanted
 from bookings.services.duplicates import DuplicateBooking
 from config.kit.clock import database_now
+from config.kit.facts import SYSTEM
 from config.tenants.models import Organization
-from scheduling.models import Activity, Reservation, Session, Venue
+from scheduling.models import Activity, Reservation, ScheduleChange, Session, Venue
 from scheduling.services import reservations
 from scheduling.services.reservations import Party
 from scheduling.services.sessions import close_session
 from tests import factories
+from tests.screenshots.lives import Lives, set_lives
 
 ORGANIZATION, ACTIVITY = "lantern-yard", "laser-tag"
-UNPAYABLE, FREE = "climbing-wall", "board-game-evening"
+UNPAYABLE, FREE, PASS = "climbing-wall", "board-game-evening", "open-wall"
 GUEST = Contact(email="robin@example.org", name="Robin Okafor", phone="+44 20 7946 0000")
 
 
@@ -43,12 +45,18 @@ class Stage:
     empty: Organization
     free: Activity
     venue: Venue
+    change: ScheduleChange  # rehearsed: a new timetable over booked sessions
+    moved: ScheduleChange  # rehearsed before somebody booked
+    closed_day: date
+    lives: Lives
 
 
 def set_stage() -> Stage:
     """Make every state; the demo is loaded already."""
     activity = Activity.objects.get(organization__slug=ORGANIZATION, slug=ACTIVITY)
-    rows = activity.sessions.filter(status=Session.Status.PUBLISHED, starts_at__gt=database_now())
+    rows = activity.sessions.filter(
+        status=Session.Status.PUBLISHED, starts_at__gt=database_now(), on_sale=True, is_legacy=False
+    )
     sessions = [s for s in rows.order_by("starts_at") if s.opens_at < database_now()]
     roomy = [session for session in sessions[30:] if session.capacity_remaining == session.capacity_total]
     full = next(session for session in sessions if session.capacity_remaining == 0)
@@ -59,13 +67,38 @@ def set_stage() -> Stage:
     reservations.release_expired_reservations()
     reservations.reserve_slot(session_id=roomy[2].id, party_size=roomy[2].capacity_total, email="")
     twice = hold(activity, roomy[0], adults=2)
+    moved = close_the_day_of(roomy[10])
+    book([roomy[10]])
     return Stage(
-        activity=activity, full=full, few=few, closed=close_session(session_id=roomy[3].id), roomy=roomy[4],
+        change=new_timetable(activity), moved=moved,
+        activity=activity, full=full, few=few, roomy=roomy[4],
+        closed=close_session(session_id=roomy[3].id, actor=SYSTEM),
         held=hold(activity, roomy[4], adults=2, children=1), twice=twice, alert=book_again(twice),
         unpayable=reservations.reserve_slot(session_id=first_session(UNPAYABLE).id, party_size=2, email=""),
         lapsed=lapsed, lapsed_full=lapsed_full, booking=booking, long_booking=book(roomy[5:9]),
         empty=Organization.objects.create(name="The Quiet Corner", slug="quiet-corner"),
-        free=Activity.objects.get(organization__slug=ORGANIZATION, slug=FREE), venue=activity.venue,
+        free=Activity.objects.get(organization__slug=ORGANIZATION, slug=FREE), venue=activity.venue, lives=set_lives(),
+        closed_day=database_now().astimezone(activity.venue.zone).date() + timedelta(days=12),
+    )  # fmt: skip
+
+
+def new_timetable(activity: Activity) -> ScheduleChange:
+    """Rehearse a week that leaves out what some have booked."""
+    rules = {**activity.schedules.latest("version").rules, "operatingDays": ["Friday", "Saturday", "Sunday"]}
+    tomorrow = database_now().astimezone(activity.venue.zone).date() + timedelta(days=1)
+    return schedule_changes.rehearse_change(
+        kind="timetable", venue_id=activity.venue_id, activity_id=activity.id, author=None,
+        parameters={"rules": rules, "effective_from": tomorrow.isoformat()},
+    )  # fmt: skip
+
+
+def close_the_day_of(session: Session) -> ScheduleChange:
+    """Rehearse a closure of a session's day."""
+    activity = session.activity
+    day = session.starts_at.astimezone(activity.venue.zone).date().isoformat()
+    return schedule_changes.rehearse_change(
+        kind="closure", venue_id=activity.venue_id, activity_id=activity.id, author=None,
+        parameters={"first_date": day, "last_date": day, "reason": "A film is being shot here"},
     )  # fmt: skip
 
 

@@ -1,8 +1,9 @@
-"""bin/soak [place|crowd|beat|kill] …: whole-site proofs over HTTP, each on a fresh site; exits 1 when one fails.
+"""bin/soak [place|crowd|beat|kill|hoard] …: whole-site proofs over HTTP, each on a fresh site; exits 1 when one fails.
 
 place   50 users for 30 seconds on a session of one place: exactly one hold
 crowd   200 parallel requests for 50 places: 50 × 201 and 150 × 409
 beat    with beat left out, a lapsed hold is sold to the next buyer
+hoard   an attacker beside 20 honest customers behind one address: 95 of 100 of these are booked
 kill    web, worker and PostgreSQL are killed with -9 under load: no acknowledged hold is lost
 """
 
@@ -20,6 +21,9 @@ CROWD, CROWD_PLACES = 200, 50
 KILL_SECONDS, KILL_USERS = 45, 8
 VICTIMS = ("granian", "celery", "postgres")
 PAUSE_SECONDS = 4.0
+HOARD_SECONDS, HOARD_THREADS, HOARD_PARTY, HOARD_PLACES = 15, 4, 4, 400
+HONEST, HONEST_TRIES, HONEST_SHARE, NETWORK_PLACES = 20, 3, 0.95, 200
+OK, CREATED = 200, 201
 
 
 def say(text: str) -> None:
@@ -76,6 +80,58 @@ def beat() -> None:
         check("offenders", site.manage("check_invariants"), "")
 
 
+def hoard() -> None:
+    """Hold and never buy, as fast as it goes, with a new mailbox each time; others of the same network want to book.
+
+    Whoever also changes browsers is told from the honest by nothing that a request says: he has the network's share of
+    one session (200 places) and no more, and it is printed what that leaves to his neighbours; others are not touched.
+    """
+    with running_site(limits=True) as site:
+        for name, agent, is_told_apart in (
+            ("one browser", "attacker", True),
+            ("a new browser each time", "attacker/{}", False),
+        ):
+            session = site.make_session(HOARD_PLACES)
+            taken, answers, honest = _hoard(site, session, agent)
+            share = sum(honest) / len(honest)
+            say(f"  attacker with {name}: {taken} places held of {HOARD_PLACES}, answers {dict(answers)}")
+            say(f"  honest customers booked: {sum(honest)} of {len(honest)} ({share:.0%})")
+            check("places held beyond the network's share", max(taken - NETWORK_PLACES, 0), 0)
+            if is_told_apart:
+                check(f"at least {HONEST_SHARE:.0%} of the honest are booked", share >= HONEST_SHARE, True)
+        check("offenders", site.manage("check_invariants"), "")
+
+
+def _hoard(site: Site, session: str, agent: str) -> tuple[int, Counter[int], list[bool]]:
+    """Attack and buy at once; return how many places the attacker has, his answers, and which buyers were booked."""
+    until = time.monotonic() + HOARD_SECONDS
+
+    def attack(thread: int) -> list[int]:
+        statuses: list[int] = []
+        while time.monotonic() < until:
+            number = f"{thread}-{len(statuses)}"
+            email = f"nobody-{number}@example.org"
+            statuses.append(site.hold(session, HOARD_PARTY, email=email, agent=agent.format(number)).status)
+        return statuses
+
+    def buy(number: int) -> bool:
+        time.sleep(random.uniform(HOARD_SECONDS / 10, HOARD_SECONDS * 0.9))
+        email, browser = f"guest-{number}@example.org", f"Browser/{number}"
+        for _ in range(HONEST_TRIES):
+            held = site.hold(session, random.randint(1, 4), email=email, agent=browser)
+            if held.status == CREATED:
+                time.sleep(random.uniform(0.5, 1.5))  # who fills a form in
+                return site.confirm(held, email).status == OK
+            time.sleep(1)
+        return False
+
+    with ThreadPoolExecutor(HOARD_THREADS + HONEST) as pool:
+        attacks = [pool.submit(attack, thread) for thread in range(HOARD_THREADS)]
+        honest = list(pool.map(buy, range(HONEST)))
+        answers = Counter(status for attack in attacks for status in attack.result())
+    return answers[CREATED] * HOARD_PARTY, answers, honest
+
+
 def kill() -> None:
     """Kill everything in turn, again and again, while buyers buy; then look for every hold that was acknowledged."""
     with running_site() as site:
@@ -115,7 +171,7 @@ def _buy_under_fire(site: Site, session: str) -> tuple[list[Answer], Counter[int
     return [a for a in answers if a.status == 201], Counter(a.status for a in answers)
 
 
-SCENARIOS: dict[str, Callable[[], None]] = {"crowd": crowd, "beat": beat, "kill": kill, "place": place}
+SCENARIOS: dict[str, Callable[[], None]] = {"crowd": crowd, "beat": beat, "hoard": hoard, "kill": kill, "place": place}
 
 
 def main(names: list[str]) -> int:

@@ -51,10 +51,20 @@ class Site:
         finally:
             connection.close()
 
-    def hold(self, session: str, party_size: int = 1, key: str | None = None) -> Answer:
+    def hold(
+        self, session: str, party_size: int = 1, key: str | None = None, email: str = "soak@example.org",
+        agent: str = "soak",
+    ) -> Answer:  # fmt: skip
         """Hold places."""
-        body = {"session": session, "party_size": party_size, "email": "soak@example.org"}
-        return self.call("POST", "reservations", body, Idempotency_Key=key or str(uuid4()))
+        body = {"session": session, "party_size": party_size, "email": email}
+        return self.call("POST", "reservations", body, Idempotency_Key=key or str(uuid4()), User_Agent=agent)
+
+    def confirm(self, held: Answer, email: str) -> Answer:
+        """Book what is held."""
+        body = {"customer": {"email": email, "name": "Somebody"}}
+        return self.call(
+            "POST", f"reservations/{held.body['id']}/confirm", body, Reservation_Token=str(held.body["token"])
+        )
 
     def manage(self, *arguments: str, code: str | None = None) -> str:
         """Run a management command on the site's own servers; raise with its words when it fails."""
@@ -148,11 +158,12 @@ def _free_ports() -> int:
 
 
 @contextmanager
-def running_site(*arguments: str) -> Iterator[Site]:
-    """Serve a site from nothing; stop it and check what it left behind."""
+def running_site(*arguments: str, limits: bool = False) -> Iterator[Site]:
+    """Serve a site from nothing; stop it and check what it left behind. Limits on holding are for who asks for them."""
     with tempfile.TemporaryDirectory(prefix="holdfast-soak-") as folder:
         port, data_dir = _free_ports(), Path(folder)
-        environment = os.environ | {"PORT": str(port), "DATA_DIR": folder, "DEMO": "off"}
+        switches = {"DEMO": "off", "LIMITS": "on" if limits else "off"}
+        environment = os.environ | {"PORT": str(port), "DATA_DIR": folder, **switches}
         with (data_dir / "output").open("wb") as output:
             process = subprocess.Popen(
                 [ROOT / "bin" / "run", *arguments], cwd=ROOT, env=environment, stdout=output, stderr=output

@@ -1,19 +1,17 @@
 """Timetables, venues and who may show their widget."""
 
-import json
 from datetime import date
 from typing import Any
 
 import pytest
-from django.test import Client
-from pytest_django.asserts import assertContains, assertNotContains
+from pytest_django.asserts import assertContains
 
-from scheduling.models import Activity, ScheduleVersion, Session, Venue
+from scheduling.models import Venue
 from scheduling.schedule_rules import parse_rules
 from scheduling.schedule_words import week_in_words
 from scheduling.services import schedules
 from tests.factories import make_activity, make_organization, make_venue
-from tests.staff.admin_site import list_address, messages_of, page_address
+from tests.staff.admin_site import list_address, page_address
 from tests.staff.conftest import SignIn
 
 pytestmark = pytest.mark.django_db
@@ -30,84 +28,8 @@ WEEK = [
 ]
 
 
-def send(client: Client, activity: Activity, button: str = "publish", **overrides: Any) -> Any:
-    """Fill in the editor and press a button."""
-    form = {"activity": activity.id, "effective_from": "2026-01-01", "rules": json.dumps(RULES), button: "1"}
-    return client.post(list_address(ScheduleVersion) + "add/", {**form, **overrides}, follow=True)
-
-
 def test_a_week_is_said_in_words() -> None:
     assert week_in_words(parse_rules(RULES)) == WEEK
-
-
-def test_a_timetable_is_read_aloud_before_it_is_put_in_force(sign_in: SignIn) -> None:
-    activity = make_activity()
-    answer = send(sign_in(activity.organization), activity, "preview")
-    for line in WEEK:
-        assertContains(answer, line)
-    assert not ScheduleVersion.objects.exists()
-
-
-def test_a_timetable_put_in_force_fills_the_next_30_days(sign_in: SignIn) -> None:
-    activity = make_activity()
-    client = sign_in(activity.organization)
-    answer = send(client, activity)
-    version = ScheduleVersion.objects.get()
-    assert (version.version, str(version.author_id)) == (1, client.session["_auth_user_id"])
-    made = Session.objects.filter(activity=activity, capacity_total=8).count()
-    assert made >= 4 * 12
-    assert f"{made} sessions were made for the next 30 days" in messages_of(answer)[0]
-    send(client, activity, effective_from="2026-02-01")
-    assert list(ScheduleVersion.objects.order_by("version").values_list("version", "effective_to")) == [
-        (1, version.effective_from.replace(month=2)), (2, None),
-    ]  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    ("rules", "words"),
-    [
-        ('{"operatingDays": ["Monday"],}', ["This cannot be read, line 1"]),
-        ("[]", ["A schedule is an object with named settings."]),
-        (
-            json.dumps({"operatingDays": ["Mittwoch"], "startTime": "9", "slotInterval": 0, "color": "red"}),
-            ["operatingDays.0: Give the name of a weekday", "startTime: Write the time as HH:MM",
-             "endTime: This setting is missing.", "slotInterval: Give a number of at least 1.",
-             "color: We do not know this setting"],
-        ),
-    ],
-)  # fmt: skip
-def test_every_error_of_a_timetable_is_named_by_its_field(sign_in: SignIn, rules: str, words: list[str]) -> None:
-    activity = make_activity()
-    answer = send(sign_in(activity.organization), activity, rules=rules)
-    for text in words:
-        assertContains(answer, text, status_code=422)
-    assert not ScheduleVersion.objects.exists()
-
-
-def test_a_date_before_the_newest_timetable_is_refused_in_words(sign_in: SignIn) -> None:
-    activity = make_activity()
-    schedules.publish_schedule(activity_id=activity.id, rules=RULES, effective_from=date.fromisoformat("2026-06-01"))
-    answer = send(sign_in(activity.organization), activity)
-    assertContains(answer, "The newest timetable is from 2026-06-01 on.", status_code=422)
-
-
-def test_the_editor_begins_with_the_timetable_of_now(sign_in: SignIn) -> None:
-    activity = make_activity()
-    schedules.publish_schedule(activity_id=activity.id, rules=RULES, effective_from=date.fromisoformat("2026-01-01"))
-    client = sign_in(activity.organization)
-    assertContains(client.get(list_address(ScheduleVersion) + f"add/?activity={activity.id}"), "20:00")
-    assert client.get(list_address(ScheduleVersion) + "add/?activity=nonsense").status_code == 200
-
-
-def test_another_tenants_timetable_is_neither_shown_nor_written(sign_in: SignIn) -> None:
-    own, foreign = make_activity(), make_activity(name="Their archery")
-    schedules.publish_schedule(activity_id=foreign.id, rules=RULES, effective_from=date.fromisoformat("2026-01-01"))
-    client = sign_in(own.organization)
-    page = client.get(list_address(ScheduleVersion) + f"add/?activity={foreign.id}")
-    assertNotContains(page, "Their archery")
-    assertNotContains(page, "20:00")
-    assert send(client, foreign).status_code == 422
-    assert ScheduleVersion.objects.count() == 1
 
 
 def test_a_version_is_not_edited(sign_in: SignIn) -> None:

@@ -88,6 +88,67 @@ def test_a_session_that_takes_no_bookings_says_why_and_cannot_be_chosen(sign_in:
     assert nothing_written()
 
 
+# Beyond the capacity --------------------------------------------------------------------------------------------------
+
+
+def test_a_manager_books_beyond_the_capacity_with_a_reason(sign_in: SignIn) -> None:
+    session = make_session(capacity=2)
+    book(session)
+    client, unit = sign_in(session.organization), session.activity.units.get()
+    short = {f"unit-{unit.id}": 3}
+    refused = call(client, session, **short)
+    assertContains(refused, "Only 1 of these places", status_code=409)
+    assertContains(refused, "Beyond the capacity, because", status_code=409)
+    assert Booking.objects.count() == 1
+    answer = call(client, session, **short, overbook_reason="The school coach brought one more")
+    booking = Booking.objects.latest("id")
+    assert answer.redirect_chain == [(page_address(booking), 302)]
+    session.refresh_from_db()
+    assert (session.capacity_total, session.places_booked, session.honoured_capacity) == (2, 4, 4)
+    assert Reservation.objects.get(line__booking=booking).overbooked
+    assertContains(answer, "3 places")
+    page = client.get(page_address(session))
+    for text in ("over by 2, honoured", "Booked beyond the capacity", "The school coach brought one more"):
+        assertContains(page, text)
+
+
+@pytest.mark.parametrize("reason", ["", "   "])
+def test_beyond_the_capacity_nobody_books_without_a_reason(sign_in: SignIn, reason: str) -> None:
+    session = make_session(capacity=1)
+    book(session)
+    answer = call(sign_in(session.organization), session, overbook_reason=reason)
+    assert (answer.status_code, Booking.objects.count()) == (409, 1)
+    assertContains(answer, "Beyond the capacity, because", status_code=409)
+
+
+@pytest.mark.parametrize("places", [0, 1])
+def test_reception_cannot_book_beyond_the_capacity_even_by_a_crafted_form(sign_in: SignIn, places: int) -> None:
+    session = make_session(capacity=2)
+    book(session, party_size=2 - places)
+    unit = session.activity.units.get()
+    client = sign_in(session.organization, "reception")
+    assertNotContains(client.get(desk_address(session)), "overbook_reason")
+    answer = call(client, session, **{f"unit-{unit.id}": 2}, overbook_reason="Because I say so")
+    assert answer.status_code in (409, 422)
+    session.refresh_from_db()
+    assert (Booking.objects.count(), session.places_booked, session.honoured_capacity) == (1, 2 - places, 0)
+
+
+def test_a_reason_is_not_needed_and_leaves_no_mark_while_there_is_room(sign_in: SignIn) -> None:
+    session = make_session(capacity=5)
+    call(sign_in(session.organization), session, overbook_reason="Just in case")
+    assert not Reservation.objects.get().overbooked
+
+
+def test_a_full_session_can_be_chosen_by_whoever_may_overbook_alone(sign_in: SignIn) -> None:
+    session = make_session(capacity=1)
+    book(session)
+    radio = f'name="session" value="{session.id}" required'
+    for role, disabled in (("manager", False), ("reception", True)):
+        page = sign_in(session.organization, role).get(desk_address(session)).content.decode()
+        assert (radio in page, f"{radio} disabled" in page) == (True, disabled)
+
+
 def test_a_duplicate_is_named_and_booked_once_it_is_said_to_be_meant(sign_in: SignIn) -> None:
     session = make_session()
     first = book(session)
@@ -98,8 +159,12 @@ def test_a_duplicate_is_named_and_booked_once_it_is_said_to_be_meant(sign_in: Si
     assertContains(answer, f"This address has booked this already: {first.number}", status_code=409)
     assertContains(answer, 'name="confirm_duplicate"', status_code=409)
     assert Booking.objects.count() == 1
-    call(client, session, **caller, confirm_duplicate="on")
-    assert Booking.objects.count() == 2
+    refused = call(client, session, **caller, confirm_duplicate="on")
+    assertContains(refused, "Say why a second booking is meant", status_code=422)
+    assert Booking.objects.count() == 1
+    call(client, session, **caller, confirm_duplicate="on", duplicate_reason="A second group of hers")
+    second = Booking.objects.exclude(id=first.id).get()
+    assert second.events.get(kind="duplicate_overridden").detail.note == "A second group of hers"
 
 
 def test_another_tenants_activity_is_not_on_the_desk(sign_in: SignIn) -> None:

@@ -1,5 +1,7 @@
 """The admin: a superuser finds every list and page; nobody deletes; states and counts change through services alone."""
 
+from datetime import timedelta
+
 import pytest
 from django.contrib import admin
 from django.db.models import Model
@@ -8,20 +10,33 @@ from django.urls import reverse
 from pytest_django import DjangoAssertNumQueries
 from pytest_django.asserts import assertContains
 
-from alerts.models import Alert
+from alerts.models import Alert, Notification
 from alerts.services import fan_out
-from bookings.models import Booking, Customer
+from bookings.models import AffectedLine, Attempt, Booking, Customer, WaitlistEntry
 from config.tenants.models import ApiKey, Membership, Organization, User
-from scheduling.models import Activity, Reservation, ScheduleVersion, Session, Venue
-from tests.factories import book, hold, make_activity, make_session, make_venue
+from scheduling.models import (
+    Activity,
+    PriceRule,
+    Reservation,
+    ScheduleChange,
+    ScheduleException,
+    ScheduleVersion,
+    Session,
+    Venue,
+)
+from tests.factories import book, hold, join, make_activity, make_session, make_venue
+from tests.staff.changing import make_changes
 
 MODELS: list[type[Model]] = [
-    User, Organization, Membership, ApiKey, Venue, Activity, ScheduleVersion, Session, Reservation, Booking, Customer,
-    Alert,
+    User, Organization, Membership, ApiKey, Venue, Activity, PriceRule, ScheduleVersion, ScheduleException,
+    ScheduleChange, Session, Reservation, Booking, Customer, AffectedLine, WaitlistEntry,
+    Attempt, Alert, Notification,
 ]  # fmt: skip
-SHOWN = [ApiKey, ScheduleVersion, Session, Reservation, Booking, Customer, Alert]
-NOT_ADDED = [ApiKey, Session, Reservation, Customer, Alert]
-SCHEDULE = {"operatingDays": ["Monday"], "startTime": "09:00", "endTime": "12:00", "slotInterval": 60}
+SHOWN = [
+    ApiKey, PriceRule, ScheduleVersion, ScheduleException, ScheduleChange, Session, Reservation, Booking, Customer,
+    AffectedLine, WaitlistEntry, Attempt, Alert, Notification,
+]  # fmt: skip
+NOT_ADDED = [ApiKey, Session, Reservation, Customer, AffectedLine, Attempt, Alert, Notification]
 
 pytestmark = pytest.mark.django_db
 
@@ -44,9 +59,10 @@ def make_one_of_each(number: int) -> None:
     user = User.objects.create_user(f"manager-{number}@example.org")
     Membership.objects.create(organization=organization, user=user, role="manager")
     ApiKey.issue(organization_id=organization.id, name="a program", scopes=[])
-    ScheduleVersion.objects.create(
-        organization=organization, activity=session.activity, version=1, effective_from="2026-01-01", rules=SCHEDULE
-    )
+    make_changes(session)
+    full = make_session(session.activity, capacity=1, starts_in=timedelta(days=2, minutes=number))
+    book(full)
+    join(full)
 
 
 def list_address(model: type[Model]) -> str:
@@ -163,7 +179,7 @@ def activity_form(venue: Venue, **overrides: object) -> dict[str, object]:
         "hold_minutes": 10, "opens_days_before": 365, "closes_minutes_before": 0, "units-TOTAL_FORMS": 2,
         "units-INITIAL_FORMS": 0, "units-0-name": "Adult", "units-0-price_minor": 1000, "units-0-places": 1,
         "units-0-position": 0, "units-0-is_default": "on", "units-1-name": "Child", "units-1-price_minor": 500,
-        "units-1-places": 1, "units-1-position": 1,
+        "units-1-places": 1, "units-1-position": 1, "extras-TOTAL_FORMS": 0, "extras-INITIAL_FORMS": 0,
     }  # fmt: skip
     return {**plain, **overrides}
 

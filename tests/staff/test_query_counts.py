@@ -4,22 +4,34 @@ import pytest
 from django.db.models import Model
 from pytest_django import DjangoAssertNumQueries
 
-from alerts.models import Alert
+from alerts.models import Alert, Notification
 from alerts.services import fan_out
-from bookings.models import Booking, Customer
+from bookings.models import AffectedLine, Booking, Customer, WaitlistEntry
 from config.tenants.models import ApiKey, Membership, Organization
-from scheduling.models import Activity, Reservation, ScheduleVersion, Session, Venue
+from scheduling.models import (
+    Activity,
+    PriceRule,
+    Reservation,
+    ScheduleChange,
+    ScheduleException,
+    ScheduleVersion,
+    Session,
+    Venue,
+)
 from tests.factories import book, make_activity, make_organization, make_session, make_venue, stranger
 from tests.staff.admin_site import list_address
+from tests.staff.changing import make_changes
 from tests.staff.conftest import SignIn, make_member
+from tests.staff.waiting import make_waiter
 
 pytestmark = pytest.mark.django_db
 
-SCHEDULE = {"operatingDays": ["Monday"], "startTime": "09:00", "endTime": "12:00", "slotInterval": 60}
 # Three know who asks (session, user, memberships), one counts unread alerts, two are the list; others are filters.
 QUERIES: dict[type[Model], int] = {
-    Organization: 6, Membership: 6, ApiKey: 6, Venue: 6, Activity: 6, ScheduleVersion: 6, Session: 7, Reservation: 6,
-    Booking: 6, Customer: 6, Alert: 7,
+    Organization: 6, Membership: 6, ApiKey: 6, Venue: 6, Activity: 6, PriceRule: 6, ScheduleVersion: 6,
+    ScheduleException: 6, ScheduleChange: 6, Session: 7, Reservation: 6, Booking: 6, Customer: 6, AffectedLine: 6,
+    WaitlistEntry: 8,
+    Alert: 7, Notification: 6,
 }  # fmt: skip
 
 
@@ -32,9 +44,8 @@ def add_one_of_each(organization: Organization) -> None:
     fan_out.fan_out_facts()
     make_member(organization, "instructor")
     ApiKey.issue(organization_id=organization.id, name="a program", scopes=[])
-    ScheduleVersion.objects.create(
-        organization=organization, activity=session.activity, version=1, effective_from="2026-01-01", rules=SCHEDULE
-    )
+    make_changes(session)
+    make_waiter(session)
 
 
 @pytest.mark.parametrize("model", QUERIES, ids=lambda model: model.__name__)

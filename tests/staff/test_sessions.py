@@ -7,10 +7,11 @@ from django.contrib.admin.models import LogEntry
 from django.test import Client
 from pytest_django.asserts import assertContains, assertNotContains
 
+from bookings.services.cancellation import cancel_booking
 from scheduling.fill import Fill
 from scheduling.models import Session
 from scheduling.services import capacity
-from tests.factories import book, hold, lapse, make_session
+from tests.factories import CUSTOMER, book, hold, lapse, make_session
 from tests.staff.admin_site import act, list_address, messages_of, page_address
 from tests.staff.conftest import SignIn, make_member
 
@@ -119,3 +120,22 @@ def test_counters_and_status_are_no_form_fields(sign_in: SignIn) -> None:
     session = make_session()
     page = sign_in(session.organization).get(page_address(session)).content.decode()
     assert all(f'name="{name}"' not in page for name in ("capacity_total", "places_held", "places_booked", "status"))
+
+
+def test_staff_call_a_session_off_with_offers_and_cancel_it_once_it_is_empty(sign_in: SignIn) -> None:
+    session = make_session(starts_in=timedelta(days=3))
+    booking = book(session)
+    client = sign_in(session.organization)
+    page = act(client, "revise_sessions", session)
+    address = page.redirect_chain[-1][0]
+    assertContains(client.post(address, {"what": "close"}, follow=True), "Say why", status_code=422)
+    rehearsal = client.post(address, {"what": "close", "reason": "Storm"}, follow=True)
+    assertContains(rehearsal, "offered to move or to cancel without a fee")
+    client.post(rehearsal.redirect_chain[-1][0], {"apply": ""}, follow=True)
+    session.refresh_from_db()
+    assert (session.status, booking.events.filter(kind="session_closed_offers").count()) == ("closed", 1)
+    assert "1 places are booked" in messages_of(act(client, "cancel_sessions", session))[0]
+    cancel_booking(booking_id=booking.id, actor=CUSTOMER)
+    assert messages_of(act(client, "cancel_sessions", session))[0].endswith("cancelled; nobody was booked.")
+    session.refresh_from_db()
+    assert session.status == "cancelled"

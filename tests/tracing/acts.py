@@ -17,14 +17,14 @@ from alerts.transports import push
 from config.kit import gathering
 from config.run.processes import ServerError
 from config.wsgi import application
-from scheduling import months
+from scheduling import display_cache
 from scheduling.models import Session
 from tests import factories
 from tests.tracing.recorder import Recorder
 from tests.tracing.steps import Walk
 
 GATHERINGS: Mapping[str, gathering.Gathering[Any]] = {
-    "push": push.changes, "month-nudges": months.nudges, "fact-nudges": nudges.kinds
+    "push": push.changes, "display-nudges": display_cache.nudges, "fact-nudges": nudges.kinds
 }  # fmt: skip
 GATHER_SECONDS = 0.25  # longer than a watched request takes: its news is told in one go, as without a watch
 REST_AFTER_SECONDS = 0.05  # then its thread ends, which is how we know that all is told
@@ -122,9 +122,9 @@ def ask(act: Act) -> int:
         statuses.append(status)
         return lambda _: None
 
-    response = application(environ, start_response)
+    response: Any = application(environ, start_response)
     body = b"".join(response)
-    response.close()
+    getattr(response, "close", lambda: None)()  # a kept answer is a plain list
     status = int(statuses[0].split()[0])
     if status != act.status:
         raise WrongAnswer(f"{act.path} was answered {statuses[0]}: {body.decode(errors='replace')}")

@@ -16,7 +16,8 @@ from tests.tracing.steps import Step, Walk, folded, page
 def traced(*arguments: str) -> str:
     """Run bin/trace on this worker's servers and return its page."""
     command = [sys.executable, "-m", "tests.tracing", *arguments]
-    answer = subprocess.run(command, cwd=servers.ROOT, env=os.environ, capture_output=True, text=True, check=False)
+    environment = {**os.environ, "LIMITS": "on"}  # as it is served
+    answer = subprocess.run(command, cwd=servers.ROOT, env=environment, capture_output=True, text=True, check=False)
     assert answer.returncode == 0, answer.stderr
     return answer.stdout.rstrip("\n")
 

@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 from django import template
 
-from config.kit.display import clock_text, day_text, money_text
+from config.kit.display import change_text, clock_text, day_text, money_text
 
 register = template.Library()
 
@@ -14,6 +14,12 @@ register = template.Library()
 def money(amount_minor: int, currency: str) -> str:
     """{{ amount_minor|money:currency }}: £45.00."""
     return money_text(amount_minor, currency)
+
+
+@register.filter
+def money_change(change_minor: int, currency: str) -> str:
+    """{{ change_minor|money_change:currency }}: +£2.00."""
+    return change_text(change_minor, currency)
 
 
 @register.filter

@@ -1,0 +1,96 @@
+"""Everything that is kept of a customer, as JSON: theirs to have."""
+
+from typing import Any
+from uuid import UUID
+
+from django.db.models import QuerySet
+
+from bookings.models import Attempt, Booking, BookingEvent, Customer, Line, WaitlistEntry
+from bookings.services.attempts import email_digest
+from bookings.signals import personal_data_asked
+from config.kit.refusals import NotFound
+
+CUSTOMER = ("id", "email", "name", "phone", "language", "created_at", "erased_at")
+PARTICIPANT = ("id", "name", "birth_date", "level", "languages", "notes", "consent_by", "consent_at", "created_at")
+BOOKING = (
+    "id", "number", "status", "contact_name", "contact_phone", "language", "payment_method", "currency", "total_minor",
+    "fee_minor", "created_at", "archived_at",
+)  # fmt: skip
+LINE = ("id", "status", "attendance", "party_size", "amount_minor", "fee_minor", "quote", "cancelled_at")
+FACT = ("seq", "kind", "at", "from_status", "to_status", "actor_kind", "channel", "reason_code", "before", "after")
+DETAIL = ("ip_address", "user_agent", "note")
+WAIT = ("id", "status", "email", "name", "phone", "language", "units", "party_size", "joined_at", "ended_at")
+ATTEMPT = ("at", "channel", "outcome", "codes", "sessions", "party_size", "booking_id")
+
+
+def export_customer(*, customer_id: UUID) -> dict[str, Any]:
+    """Return what is kept of a customer: people, bookings with their lines and facts, waits, attempts, messages.
+
+    Attempts are found by the digest of the address; ids are UUIDs, money is in minor units, times are datetimes.
+    Refuses with NotFound.
+    """
+    customer = Customer.objects.select_related("organization").filter(id=customer_id).first()
+    if customer is None:
+        raise NotFound
+    bookings = customer.bookings.order_by("created_at", "id").prefetch_related(
+        "events__detail", "lines__session__activity__venue", "lines__participants", "lines__reservation__extras"
+    )
+    waits = WaitlistEntry.objects.filter(organization=customer.organization_id, email=customer.email)
+    return {
+        "organization": customer.organization.name,
+        "customer": _picked(customer, CUSTOMER),
+        "participants": [_picked(person, PARTICIPANT) for person in customer.participants.order_by("created_at", "id")],
+        "bookings": [_booking(booking) for booking in bookings],
+        "waitlist": [_wait(entry) for entry in waits.order_by("joined_at", "id").prefetch_related("events__detail")],
+        "attempts": [_picked(attempt, ATTEMPT) for attempt in _attempts(customer)],
+        **_kept_above(customer),
+    }
+
+
+def _picked(row: Any, names: tuple[str, ...]) -> dict[str, Any]:
+    return {name: getattr(row, name) for name in names}
+
+
+def _booking(booking: Booking) -> dict[str, Any]:
+    return {
+        **_picked(booking, BOOKING),
+        "lines": [_line(line) for line in booking.lines.all()],
+        "facts": [_fact(event) for event in booking.events.all()],
+    }
+
+
+def _line(line: Line) -> dict[str, Any]:
+    session = line.session
+    return {
+        **_picked(line, LINE),
+        "activity": session.activity.name,
+        "venue": session.activity.venue.name,
+        "starts_at": session.starts_at,
+        "ends_at": session.ends_at,
+        "email": line.reservation.email,
+        "participants": [person.id for person in line.people],
+    }
+
+
+def _fact(event: BookingEvent | Any) -> dict[str, Any]:
+    """Return a fact with what stands beside it, while that is there."""
+    detail = getattr(event, "detail", None)
+    return {**_picked(event, FACT), **(_picked(detail, DETAIL) if detail else {})}
+
+
+def _wait(entry: WaitlistEntry) -> dict[str, Any]:
+    return {**_picked(entry, WAIT), "facts": [_fact(event) for event in entry.events.all()]}
+
+
+def _attempts(customer: Customer) -> "QuerySet[Attempt]":
+    digest = email_digest(customer.email)
+    return Attempt.objects.filter(organization=customer.organization_id, email_digest=digest).order_by("at")
+
+
+def _kept_above(customer: Customer) -> dict[str, Any]:
+    """Ask those above what they keep: messages."""
+    subjects = list(customer.bookings.values_list("id", flat=True))
+    answers: list[tuple[Any, Any]] = personal_data_asked.send(
+        None, organization_id=customer.organization_id, email=customer.email, subjects=subjects
+    )  # fmt: skip
+    return {name: rows for _, answer in answers for name, rows in answer.items()}
