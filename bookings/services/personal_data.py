@@ -20,6 +20,7 @@ LINE = ("id", "status", "attendance", "party_size", "amount_minor", "fee_minor",
 FACT = ("seq", "kind", "at", "from_status", "to_status", "actor_kind", "channel", "reason_code", "before", "after")
 DETAIL = ("ip_address", "user_agent", "note")
 WAIT = ("id", "status", "email", "name", "phone", "language", "units", "party_size", "joined_at", "ended_at")
+HANDED_OVER = "booking_transferred"
 ATTEMPT = ("at", "channel", "outcome", "codes", "sessions", "party_size", "booking_id")
 
 
@@ -33,14 +34,14 @@ def export_customer(*, customer_id: UUID) -> dict[str, Any]:
     if customer is None:
         raise NotFound
     bookings = customer.bookings.order_by("created_at", "id").prefetch_related(
-        "events__detail", "lines__session__activity__venue", "lines__participants", "lines__reservation__extras"
+        "events__detail", "lines__session__activity__venue", "lines__links__participant", "lines__reservation"
     )
     waits = WaitlistEntry.objects.filter(organization=customer.organization_id, email=customer.email)
     return {
         "organization": customer.organization.name,
         "customer": _picked(customer, CUSTOMER),
         "participants": [_picked(person, PARTICIPANT) for person in customer.participants.order_by("created_at", "id")],
-        "bookings": [_booking(booking) for booking in bookings],
+        "bookings": [_booking(booking, customer) for booking in bookings],
         "waitlist": [_wait(entry) for entry in waits.order_by("joined_at", "id").prefetch_related("events__detail")],
         "attempts": [_picked(attempt, ATTEMPT) for attempt in _attempts(customer)],
         **_kept_above(customer),
@@ -51,23 +52,26 @@ def _picked(row: Any, names: tuple[str, ...]) -> dict[str, Any]:
     return {name: getattr(row, name) for name in names}
 
 
-def _booking(booking: Booking) -> dict[str, Any]:
+def _booking(booking: Booking, owner: Customer) -> dict[str, Any]:
+    """Return a booking as its owner may have it: what stands beside facts from before it was theirs is another's."""
+    events = list(booking.events.all())
+    theirs_from = max((event.seq for event in events if event.kind == HANDED_OVER), default=0)
     return {
         **_picked(booking, BOOKING),
-        "lines": [_line(line) for line in booking.lines.all()],
-        "facts": [_fact(event) for event in booking.events.all()],
+        "lines": [_line(line, owner) for line in booking.lines.all()],
+        "facts": [_fact(event) if event.seq > theirs_from else _picked(event, FACT) for event in events],
     }
 
 
-def _line(line: Line) -> dict[str, Any]:
-    session = line.session
+def _line(line: Line, owner: Customer) -> dict[str, Any]:
+    session, email = line.session, line.reservation.email
     return {
         **_picked(line, LINE),
         "activity": session.activity.name,
         "venue": session.activity.venue.name,
         "starts_at": session.starts_at,
         "ends_at": session.ends_at,
-        "email": line.reservation.email,
+        "email": email if email == owner.email else "",  # another's: it was booked before it was theirs
         "participants": [person.id for person in line.people],
     }
 

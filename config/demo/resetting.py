@@ -1,6 +1,7 @@
 """Start the demo anew. The application may delete nothing with business meaning, so the tables' owner empties them."""
 
 import os
+from contextlib import suppress
 
 import psycopg
 from django.apps import apps
@@ -8,6 +9,7 @@ from django.db import connection
 from psycopg import sql
 
 from config.demo.organizations import ORGANIZATIONS
+from config.kit.retries import TRIES
 from config.tenants.models import Organization
 
 KEPT_TABLES = {"django_content_type", "auth_permission"}  # `migrate` writes them, and would not do so again
@@ -26,16 +28,28 @@ def empty_tables() -> None:
     not the demo's, and when somebody uses the tables for longer than 5 seconds.
     """
     _refuse_real_organizations()
-    statement = sql.SQL("TRUNCATE {}").format(sql.SQL(", ").join(map(sql.Identifier, _tables())))
     try:
-        with psycopg.connect(_owner_url()) as owner:
-            _refuse_another_database(owner)
-            owner.execute(sql.SQL("SET LOCAL lock_timeout = {}").format(sql.Literal(LOCK_TIMEOUT)))
-            owner.execute(statement)
+        _truncate_in_the_end()
     except psycopg.errors.LockNotAvailable as error:
         raise CannotReset("The tables are in use. Try again in a moment, or stop bin/run first.") from error
     except psycopg.Error as error:
         raise CannotReset(f"The owner of the tables could not empty them: {error}") from error
+
+
+def _truncate_in_the_end() -> None:
+    """Empty them, again where a reader of several tables held one and wanted another."""
+    for _ in range(TRIES - 1):
+        with suppress(psycopg.errors.DeadlockDetected):
+            return _truncate()
+    return _truncate()
+
+
+def _truncate() -> None:
+    statement = sql.SQL("TRUNCATE {}").format(sql.SQL(", ").join(map(sql.Identifier, _tables())))
+    with psycopg.connect(_owner_url()) as owner:
+        _refuse_another_database(owner)
+        owner.execute(sql.SQL("SET LOCAL lock_timeout = {}").format(sql.Literal(LOCK_TIMEOUT)))
+        owner.execute(statement)
 
 
 def _refuse_real_organizations() -> None:

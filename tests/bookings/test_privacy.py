@@ -175,6 +175,18 @@ def test_the_export_has_nothing_of_anybody_else() -> None:
     assert other.customer.email not in text
 
 
+def test_the_export_of_a_booking_that_was_handed_over_has_nothing_of_who_had_it_before() -> None:
+    giver, taker = stranger(), stranger()
+    at_home = Actor(ActorKind.CUSTOMER, "web", detail={"ip_address": "203.0.113.77", "note": "ring twice"})
+    booking = book(make_session(), contact=giver, actor=at_home)
+    desk = Actor(ActorKind.STAFF, "admin", detail={"note": "she asked us"})
+    people.transfer_booking(booking_id=booking.id, contact=taker, actor=desk)
+    booking.refresh_from_db()
+    text = json.dumps(export_customer(customer_id=booking.customer_id), cls=DjangoJSONEncoder)
+    assert booking.number in text
+    assert [word for word in (giver.email, giver.name, "203.0.113.77", "ring twice") if word in text] == []
+
+
 # Erasure ----------------------------------------------------------------------------------------------------------
 
 
