@@ -4,8 +4,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from alerts.services.alerts import RAISING, raise_alert
+from alerts.services.alerts import raise_alert
 from alerts.services.notifications import TOLD, notify
+from alerts.wordings import RAISING
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,9 +16,12 @@ from typing import Any
 from django.conf import settings
 from django.core.cache import cache
 from django.db import DEFAULT_DB_ALIAS, DatabaseError, InterfaceError, connections
+from redis.exceptions import RedisError
 
 from alerts.services import auditor, delivery, fan_out
+from alerts.services.providers import provider_figures
 from config.kit.clock import database_now
+from payments.services.provider_events import inbox_figures
 from scheduling.tasks import SWEEP_RAN
 
 DATABASE_SECONDS = 1.5
@@ -27,6 +30,7 @@ LEAST_DISK_BYTES = 300_000_000
 LEAST_MEMORY_BYTES = 100_000_000
 OLDEST_FACT = timedelta(minutes=5)
 OLDEST_MESSAGE_SECONDS = 5 * 60
+OLDEST_EVENT_SECONDS = 5 * 60
 MEMORY_FILE = Path("/proc/meminfo")
 
 OK, DEGRADED, DOWN = "ok", "degraded", "down"
@@ -122,9 +126,12 @@ def check_health() -> Health:
     """Look at everything; what stands on the database is asked only while it answers."""
     found = {"database": check_database(), "disk": check_disk(), "memory": check_memory()}
     is_up = found["database"].status == OK
-    standing = {"facts": check_facts, "mail": check_mail}
+    found |= _check_redis()
+    standing = {"facts": check_facts, "mail": check_mail, "payments": check_payments}
+    if found["redis"].status != OK:  # what calls to providers came to stands there: nobody waits for it once more
+        standing["payments"] = _unknown
     asked = {name: ask() if is_up else Component(DOWN) for name, ask in standing.items()}
-    return Health({**found, **_check_redis(), **asked})
+    return Health({**found, **asked})
 
 
 def check_database() -> Component:
@@ -157,11 +164,14 @@ def _check_redis() -> dict[str, Component]:
     try:
         seen = redis.ask()
     except Exception as error:  # noqa: BLE001 whatever it is, it does not answer
-        unknown = Component(DEGRADED, {"known": False})
         down = Component(DOWN, {"error": type(error).__name__})
-        return {"redis": down, "worker_and_beat": unknown, "audit": unknown}
+        return {"redis": down, "worker_and_beat": _unknown(), "audit": _unknown()}
     up = Component(OK, {"milliseconds": round((time.perf_counter() - began) * 1000, 1)})
     return {"redis": up, "worker_and_beat": _clockwork(seen["beats"]), "audit": _audit(seen["audits"])}
+
+
+def _unknown() -> Component:
+    return Component(DEGRADED, {"known": False})
 
 
 def _clockwork(beats: Mapping[str, Any]) -> Component:
@@ -197,6 +207,29 @@ def check_mail() -> Component:
         "queued": queue.queued,
         "oldest_queued_seconds": queue.oldest_seconds,
         "failed": queue.failed,
+    }
+    return Component(OK if is_moving else DEGRADED, figures)
+
+
+def check_payments() -> Component:
+    """Ask what the last calls to payment providers came to, and how long their news waits; no provider is asked.
+
+    Never worse than degraded: what costs nothing, or is paid for on arrival, is booked without them.
+    """
+    try:
+        inbox, found = inbox_figures(), provider_figures()
+    except (DatabaseError, InterfaceError, RedisError, OSError) as error:
+        return Component(DEGRADED, {"error": type(error).__name__})
+    is_moving = found.are_well and inbox.oldest_seconds <= OLDEST_EVENT_SECONDS
+    figures = {
+        "accounts": found.accounts,
+        "last_answer_seconds": found.answered_seconds,
+        "not_answering": found.down,
+        "refused": found.refused,
+        "breakers_open": found.resting,
+        "events_waiting": inbox.waiting,
+        "events_failing": inbox.failing,
+        "oldest_event_seconds": inbox.oldest_seconds,
     }
     return Component(OK if is_moving else DEGRADED, figures)
 

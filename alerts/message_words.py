@@ -19,6 +19,14 @@ WORDS = {
     "reminder": "Reminder",
     "duplicate_refused": "To staff: duplicate refused",
     "duplicate_overridden": "To staff: booked twice",
+    "payment_received": "Payment received",
+    "payment_returned": "Money given back",
+    "late_payment_returned": "Late payment goes back",
+    "refund_failed": "Refund not possible yet",
+    "balance_reminded": "Balance to pay",
+    "balance_overdue": "Balance overdue",
+    "payment_disputed": "Payment disputed",
+    "dispute_opened": "To staff: payment disputed",
 }
 SECRET = re.compile(r"(/[\w-]+\.)[\w-]{43}(?=/)")  # of an address: what opens it without a login
 

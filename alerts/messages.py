@@ -7,13 +7,12 @@ paragraphs. Two layouts put sessions, sums and the link around them, as text and
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from babel.dates import format_date, format_time
-from babel.numbers import format_currency, get_currency_precision
 from django.template.loader import render_to_string
 
+from config.kit import money
 from config.kit.display import length_text
 from scheduling.wall_clock import comes_twice, load_zone
 
@@ -26,7 +25,8 @@ LABELS: Mapping[str, Mapping[str, str]] = {
         "manage": "See, change or cancel your booking", "accept": "Take these places",
         "leave": "See your place in the queue, or leave it", "resume": "Go on booking",
         "choose": "Choose another time, or have your money back", "look": "Look at the booking",
-        "take_over": "See it, and take it over",
+        "take_over": "See it, and take it over", "paid": "Paid", "due": "Still to pay",
+        "at_desk": "To pay on arrival", "by": "by", "pay": "Pay", "receipt": "Your receipt",
     },
     "de": {
         "hello": "Guten Tag", "person": "Person", "people": "Personen", "until": "bis", "total": "Summe",
@@ -34,7 +34,8 @@ LABELS: Mapping[str, Mapping[str, str]] = {
         "manage": "Buchung ansehen, ändern oder stornieren", "accept": "Diese Plätze nehmen",
         "leave": "Ihren Platz in der Warteliste ansehen oder freigeben", "resume": "Weiter buchen",
         "choose": "Einen anderen Termin wählen oder das Geld zurückbekommen", "look": "Buchung ansehen",
-        "take_over": "Ansehen und übernehmen",
+        "take_over": "Ansehen und übernehmen", "paid": "Bezahlt", "due": "Noch zu zahlen",
+        "at_desk": "Vor Ort zu zahlen", "by": "bis", "pay": "Bezahlen", "receipt": "Ihre Quittung",
     },
 }  # fmt: skip
 
@@ -68,6 +69,14 @@ class Letter:
     total: str = ""  # money, written out
     fee: str = ""
     difference: str = ""  # to the total before
+    paid: str = ""
+    due: str = ""
+    due_label: str = "due"  # of LABELS
+    due_at: datetime | None = None  # to be paid, or answered, by that day
+    amount: str = ""  # what a letter about money is about …
+    way: str = ""  # … by which it came, and goes back: card, voucher, desk
+    why: str = ""  # … and why it goes back, as a code
+    receipt: str = ""  # a link
     until: datetime | None = None  # an offer, or a link, ends then
     zone: ZoneInfo = field(default_factory=lambda: load_zone("UTC"))
 
@@ -88,6 +97,8 @@ def write_letter(letter: Letter) -> Written:
         "letter": letter,
         "labels": labels,
         "link_label": labels[letter.link_label],
+        "due_label": labels[letter.due_label],
+        "due_by": day_in(letter.due_at, letter.zone, letter.language) if letter.due_at else "",
         "visits": [_described(visit, letter.language) for visit in letter.visits],
         "visits_before": [_described(visit, letter.language) for visit in letter.visits_before],
         "until": moment_text(letter.until, letter.zone, letter.language) if letter.until else "",
@@ -101,8 +112,12 @@ def write_letter(letter: Letter) -> Written:
 
 def money_in(amount_minor: int, currency: str, language: str) -> str:
     """Write minor units as the language does: £45.00, 45,00 €."""
-    amount = Decimal(amount_minor).scaleb(-get_currency_precision(currency))
-    return str(format_currency(amount, currency, locale=LOCALES[language]))
+    return money.written(amount_minor, currency, locale=LOCALES[language])
+
+
+def day_in(at: datetime, zone: ZoneInfo, language: str) -> str:
+    """Write a day by the venue's clock: Friday 4 December 2026."""
+    return str(format_date(at.astimezone(zone).date(), DAYS[language], locale=LOCALES[language]))
 
 
 def moment_text(at: datetime, zone: ZoneInfo, language: str) -> str:
@@ -111,11 +126,9 @@ def moment_text(at: datetime, zone: ZoneInfo, language: str) -> str:
     Of an hour that comes twice it says which: 01:30 GMT.
     """
     local = at.astimezone(zone)
-    locale = LOCALES[language]
-    day = format_date(local.date(), DAYS[language], locale=locale)
-    clock = format_time(at, "HH:mm", tzinfo=zone, locale=locale)
+    clock = format_time(at, "HH:mm", tzinfo=zone, locale=LOCALES[language])
     twice = comes_twice(at, zone)
-    return f"{day}, {clock}{f' {local.tzname()}' if twice else ''}, {zone.key}"
+    return f"{day_in(at, zone, language)}, {clock}{f' {local.tzname()}' if twice else ''}, {zone.key}"
 
 
 def _described(visit: Visit, language: str) -> dict[str, str]:

@@ -10,7 +10,7 @@ import threading
 import time
 from bisect import bisect_left
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, NamedTuple
@@ -22,16 +22,14 @@ from django.dispatch import receiver
 from django.http import HttpRequest, HttpResponse
 from django.urls import ResolverMatch
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Histogram, generate_latest
-from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
-from prometheus_client.registry import Collector
 
-from alerts import health
-from alerts.services import delivery, fan_out
+from alerts.figures import States
 from config.kit.addresses import UUID_FORM
 from config.kit.keepable import Keepable
 from config.kit.problems import REFUSAL_CODE
-from scheduling.tasks import SWEEP_RAN
+from payments.providers.base import AccountBroken, ProviderDown, ProviderRefused
+from payments.providers.gateway import NobodyAsks
 
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
 BY_ROUTE = ["route", "method", "status"]
@@ -43,6 +41,12 @@ BOOKINGS = Counter("holdfast_bookings", "Attempts to book.", ["outcome"])
 REFUSALS = Counter("holdfast_refusals", "Refusals answered to programs, and pages that are one.", ["code"])
 TASKS = Counter("holdfast_tasks", "Tasks of the worker: sweeps, audits, fan-out.", ["task", "state"])
 TASK_SECONDS = Counter("holdfast_task_seconds", "Time spent in tasks.", ["task"])
+PROVIDER_CALLS = Counter("holdfast_provider_calls", "Calls to payment providers.", ["outcome"])
+PROVIDER_SECONDS = Histogram("holdfast_provider_seconds", "Time until a payment provider answered.", buckets=BUCKETS)
+# The first that fits: nobody asked while the breaker was open or others waited; no answer; the key is dead; a no.
+ENDED: Sequence[tuple[type[BaseException], str]] = (
+    (NobodyAsks, "not_asked"), (ProviderDown, "down"), (AccountBroken, "broken"), (ProviderRefused, "refused"),
+)  # fmt: skip
 
 # The routes at which places are held and bookings made: programs, then pages and frames, by the name of their address.
 OUTCOMES: Mapping[str, tuple[Counter, str]] = {
@@ -262,60 +266,18 @@ def count_task(task: Any, state: str | None = None, **_: Any) -> None:
         TASK_SECONDS.labels(task.name).inc(time.perf_counter() - began)
 
 
+# Providers --------------------------------------------------------------------------------------------------------
+
+
+def count_provider_call(seconds: float, error: BaseException | None) -> None:
+    """Count how a call to a payment provider ended, and its time; what was not asked took none."""
+    outcome = next((name for kind, name in ENDED if isinstance(error, kind)), "failed") if error else "answered"
+    PROVIDER_CALLS.labels(outcome).inc()
+    if not isinstance(error, NobodyAsks):
+        PROVIDER_SECONDS.observe(seconds)
+
+
 # The answer -------------------------------------------------------------------------------------------------------
-
-
-class States(Collector):
-    """What is so at this moment; what cannot be asked is left out."""
-
-    def collect(self) -> Iterable[Metric]:
-        """Yield every figure that can be had."""
-        is_up = health.is_ready()
-        yield _gauge("holdfast_database_up", "The database answers.", float(is_up))
-        for ask in (*((facts, messages, audits) if is_up else ()), clockwork):
-            try:
-                yield from list(ask())
-            except Exception:  # noqa: BLE001, S112 what is away has no figure
-                continue
-
-
-def facts() -> Iterator[Metric]:
-    """Yield how many facts wait for a consumer, and for how long."""
-    oldest = fan_out.oldest_unhandled()
-    yield _gauge("holdfast_unhandled_facts", "Facts that wait for a consumer.", fan_out.count_unhandled())
-    seconds = oldest.total_seconds() if oldest else 0.0
-    yield _gauge("holdfast_oldest_unhandled_fact_seconds", "Age of the oldest of them.", seconds)
-    yield _gauge("holdfast_parked_facts", "Facts that a consumer refuses again and again.", fan_out.count_parked())
-
-
-def messages() -> Iterator[Metric]:
-    """Yield how many messages wait for their provider, for how long, and how many were given up."""
-    queue = delivery.queue_figures()
-    yield _gauge("holdfast_queued_messages", "Messages that are due and not sent.", queue.queued)
-    yield _gauge("holdfast_oldest_queued_message_seconds", "How long the oldest of them is due.", queue.oldest_seconds)
-    yield _gauge("holdfast_failed_messages", "Messages that were given up.", queue.failed)
-
-
-def audits() -> Iterator[Metric]:
-    """Yield what the last audits found, and their age."""
-    findings = GaugeMetricFamily("holdfast_audit_findings", "Broken invariants in the last audit.", labels=["scope"])
-    ages = GaugeMetricFamily("holdfast_audit_age_seconds", "Age of the last audit.", labels=["scope"])
-    for scope, (found, age) in health.audit_ages().items():
-        findings.add_metric([scope], found)
-        ages.add_metric([scope], age)
-    yield from (findings, ages)
-
-
-def clockwork() -> Iterator[Metric]:
-    """Yield which sweeps are known to run."""
-    running = GaugeMetricFamily("holdfast_sweep_running", "The sweep is known to run.", labels=["sweep"])
-    for key in (SWEEP_RAN, fan_out.FAN_OUT_RAN):
-        running.add_metric([key], float(key in health.redis.ask()["beats"]))
-    yield running
-
-
-def _gauge(name: str, words: str, value: float) -> Metric:
-    return GaugeMetricFamily(name, words, value=value)
 
 
 def metrics_text() -> bytes:

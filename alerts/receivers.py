@@ -5,10 +5,13 @@ from uuid import UUID
 
 from django.dispatch import receiver
 
+from alerts.metrics import count_provider_call
 from alerts.nudges import nudge
 from alerts.services.privacy import erase_messages, messages_to
+from alerts.services.providers import note_call
 from alerts.transports.push import tell_changes
 from bookings.signals import fact_recorded, personal_data_asked, personal_data_erased
+from payments.signals import provider_asked
 from scheduling.signals import availability_changed
 
 
@@ -34,3 +37,15 @@ def hand_out_messages(organization_id: UUID, email: str, **_: Any) -> dict[str, 
 def overwrite_messages(organization_id: UUID, email: str | None, subjects: list[UUID], instead: str, **_: Any) -> None:
     """What was written to somebody goes with the rest of their data, in the same transaction."""
     erase_messages(organization_id, email=email, subjects=subjects, instead=instead)
+
+
+@receiver(provider_asked)
+def count_call(seconds: float, error: BaseException | None, **_: Any) -> None:
+    """How calls to payment providers end is a figure."""
+    count_provider_call(seconds, error)
+
+
+@receiver(provider_asked)
+def remember_call(account: str, error: BaseException | None, **_: Any) -> None:
+    """Whether a provider answers is known from the calls that are made anyway."""
+    note_call(account, error)

@@ -9,6 +9,7 @@ from uuid import UUID
 from django.db.models import F, Model, QuerySet, Value
 
 from bookings.models import BookingEvent, ResumeLink, WaitlistEvent
+from payments.models import PaymentEvent, Reconciliation
 from scheduling.models import ScheduleEvent
 
 
@@ -29,17 +30,19 @@ class Source:
 
     model: type[Model]
     subject: str  # what a fact of it is about, fetched with it
-    only_kind: str = ""  # of a table without the columns of a fact: each of its rows is one of this kind
+    only_kind: str = ""  # of a table without the columns of a fact: each of its rows is one of this kind …
+    counted: str = ""  # … as far as it counts something in this column
 
     def facts(self) -> "QuerySet[Any]":
         """Return its facts."""
-        rows = self.model._default_manager.all()
+        rows = self.model._default_manager.filter(**({f"{self.counted}__gt": 0} if self.counted else {}))
         return rows.annotate(kind=Value(self.only_kind), at=F("created_at")) if self.only_kind else rows
 
     def select_kinds(self) -> str:
         """Return the SQL of ids, kinds and times, for the auditor."""
         columns = f"id, '{self.only_kind}' AS kind, created_at AS at" if self.only_kind else "id, kind, at"
-        return f"SELECT {columns} FROM {self.model._meta.db_table}"
+        where = f" WHERE {self.counted} > 0" if self.counted else ""
+        return f"SELECT {columns} FROM {self.model._meta.db_table}{where}"
 
 
 SOURCES: Mapping[str, Source] = {
@@ -47,4 +50,6 @@ SOURCES: Mapping[str, Source] = {
     "waitlist": Source(WaitlistEvent, "entry"),
     "schedule": Source(ScheduleEvent, "activity"),
     "resume": Source(ResumeLink, "organization", only_kind="resume_link_asked"),
+    "payment": Source(PaymentEvent, "payment"),
+    "reconciliation": Source(Reconciliation, "account", only_kind="reconciliation_differed", counted="open_count"),
 }

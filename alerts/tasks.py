@@ -7,7 +7,7 @@ from celery import shared_task
 from django.core.cache import cache
 from kombu.exceptions import OperationalError
 
-from alerts.services import auditor, delivery, fan_out
+from alerts.services import auditor, delivery, fan_out, providers
 
 logger = logging.getLogger(__name__)
 
@@ -48,6 +48,12 @@ def fan_out_parked_facts() -> int:
 def deliver_messages() -> int:
     """Every 5 seconds, and soon after somebody is to be told: hand messages that are due to their provider."""
     return delivery.deliver_due()
+
+
+@shared_task
+def watch_providers() -> int:
+    """Every minute: tell staff of payment providers that do not answer, or refuse an account."""
+    return providers.watch_providers()
 
 
 def _report(scope: str, findings: list[auditor.Finding]) -> int:

@@ -9,5 +9,7 @@ class BookingsConfig(AppConfig):
     name = "bookings"
 
     def ready(self) -> None:
-        """Listen."""
+        """Listen, and say for scheduling's pages who can take money online."""
         import_module("bookings.receivers")
+        payable, charges = import_module("scheduling.payable"), import_module("payments.services.charges")
+        payable.answer_by(charges.can_pay_online)

@@ -1,4 +1,4 @@
-"""A booking as calendar entries (RFC 5545), one per live line; the UID stays the same for the line's whole life."""
+"""A booking as calendar entries (RFC 5545), one per booked line; the UID stays the same for the line's whole life."""
 
 from datetime import datetime
 
@@ -15,9 +15,9 @@ def booking_calendar(page: BookingPage) -> bytes:
     calendar.add("prodid", "-//Holdfast//Booking//EN")
     calendar.add("version", "2.0")
     calendar.add("method", "PUBLISH")
-    for line in page.lines:
-        if line.status == Line.Status.LIVE:
-            calendar.add_component(_event(page, line))
+    for row in page.rows:
+        if row.is_live:  # what waits for its money is not booked, and what has expired is not any more
+            calendar.add_component(_event(page, row.line))
     return bytes(calendar.to_ical())
 
 

@@ -99,13 +99,13 @@ def _door_session(
 
 
 def arrival_of(line: Line, zone: ZoneInfo, now: datetime) -> Arrival:
-    """Return a line with its buttons; its session and its participants are fetched already."""
+    """Return a line with its buttons; its booking, session and participants are fetched already."""
     return Arrival(line, zone, tuple(person.name for person in line.people), acts_of(line, now))
 
 
 def acts_of(line: Line, now: datetime) -> tuple[Act, ...]:
     """Return what can be noted of a line now; the service has the last word."""
-    if line.status != Line.Status.LIVE:
+    if line.status != Line.Status.LIVE or line.booking.status != Booking.Status.CONFIRMED:
         return ()
     over, begun = now >= line.session.ends_at, now >= line.session.starts_at
     missed = (Act("missed", "Did not come"),) if begun else ()

@@ -10,8 +10,9 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from bookings.calendars import booking_calendar
 from bookings.models import Booking
 from bookings.pages import booking_page
+from bookings.views.baskets import answer_again, customer, extend_all, release_all, remove_one
 from bookings.views.booking import render_booking, require_booking
-from bookings.views.checkout import answer_again, answer_checkout, extend_all, release_all, remove_one
+from bookings.views.checkout import Place, answer_checkout
 from config.kit.embedding import allow_frames, embed_field, embedded
 from config.kit.refusals import NotFound
 from config.kit.tokens import is_valid_token
@@ -45,9 +46,13 @@ def _frame(basket: UUID, token: str, activity: Activity) -> dict[str, object]:
 def checkout_embedded(request: HttpRequest, basket: UUID, token: str) -> HttpResponse:
     """GET and POST /embed/checkout/{basket}/{token}/: who comes, then the booking."""
     activity = _activity(basket, token)
-    response = answer_checkout(
-        request, basket, channel="widget", on_booked=_to_booking, **_frame(basket, token, activity)
-    )
+    frame = _frame(basket, token, activity)
+
+    def wait_here(*_: object) -> HttpResponse:
+        """Stay in the frame: what leads to the provider's page opens on top."""
+        return redirect(str(frame["here"]))
+
+    response = answer_checkout(request, Place(basket, "widget", _to_booking, wait_here, frame))
     return allow_frames(response, activity.venue.allowed_embed_origins)
 
 
@@ -66,20 +71,20 @@ def extend_embedded(request: HttpRequest, basket: UUID, token: str) -> HttpRespo
 
 @require_POST
 @embedded
-def release_embedded(request: HttpRequest, basket: UUID, token: str) -> HttpResponse:  # noqa: ARG001 a view
+def release_embedded(request: HttpRequest, basket: UUID, token: str) -> HttpResponse:
     """POST …/release/: the places go back at once."""
     activity = _activity(basket, token)
-    release_all(basket)
+    release_all(basket, customer(request, "widget"))
     back = redirect(f"{reverse('embed')}?widget=singlegame&activityId={activity.id}")
     return allow_frames(back, activity.venue.allowed_embed_origins)
 
 
 @require_POST
 @embedded
-def remove_line_embedded(request: HttpRequest, basket: UUID, token: str, reservation_id: UUID) -> HttpResponse:  # noqa: ARG001 a view
+def remove_line_embedded(request: HttpRequest, basket: UUID, token: str, reservation_id: UUID) -> HttpResponse:
     """POST …/remove/{reservation}/: one of several goes back."""
     activity = _activity(basket, token)
-    is_last = remove_one(basket, reservation_id)
+    is_last = remove_one(basket, reservation_id, customer(request, "widget"))
     frame = _frame(basket, token, activity)
     back = redirect(str(frame["activity_url"] if is_last else frame["here"]))
     return allow_frames(back, activity.venue.allowed_embed_origins)
@@ -101,7 +106,9 @@ def show_booking_embedded(request: HttpRequest, number: str, token: str) -> Http
     booking = require_booking(number, token)
     address = {"number": number, "token": token}
     calendar, here = reverse("embed-calendar", kwargs=address), reverse("embed-booking", kwargs=address)
-    response = render_booking(request, booking, here=here, calendar_url=calendar, base=BASE)
+    response = render_booking(
+        request, booking, here=here, calendar_url=calendar, receipt_url=f"{here}receipt.pdf", base=BASE
+    )
     return allow_frames(response, booking_page(number).lines[0].session.activity.venue.allowed_embed_origins)
 
 

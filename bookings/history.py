@@ -1,7 +1,7 @@
 """A booking rebuilt from its facts alone, pure: what they say is applied one after another, up to a moment.
 
 Facts hold ids and numbers. What stood in the rows is therefore known at any moment: status, total, whose it was, and of
-each line its session, reservation, places, people, amount, fee, state and attendance.
+each line its session, reservation, places, people, amount, discount, fee, state and attendance.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -28,10 +28,16 @@ class LineThen:
     reservation_id: UUID
     places: int
     party_size: int
-    amount_minor: int
+    amount_minor: int  # as quoted
+    discount_minor: int = 0  # its share of a promo code
     fee_minor: int = 0
     status: str = "live"
     attendance: str = "expected"
+
+    @property
+    def net_minor(self) -> int:
+        """What it cost after its share of a promo code."""
+        return self.amount_minor - self.discount_minor
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +75,7 @@ def _confirmed(booking: BookingThen, fact: Told) -> BookingThen:
 def _line(told: Mapping[str, Any]) -> LineThen:
     return LineThen(
         UUID(told["line"]), UUID(told["session"]), UUID(told["reservation"]), told["places"], told["party_size"],
-        told["amount_minor"],
+        told["amount_minor"], told.get("discount_minor", 0),  # facts of before there were codes name none
     )  # fmt: skip
 
 
@@ -78,6 +84,17 @@ def _placed(booking: BookingThen, fact: Told) -> BookingThen:
     line = _line(fact.after)
     before = booking.lines.get(line.id, line)
     return _with(booking, replace(line, attendance=before.attendance, status=before.status, fee_minor=before.fee_minor))
+
+
+def _started(booking: BookingThen, fact: Told) -> BookingThen:
+    """Apply the lines of a booking that waits for its money; one that is confirmed at once names them then."""
+    return _confirmed(booking, fact) if fact.after.get("lines") else booking
+
+
+def _left(booking: BookingThen, _: Told) -> BookingThen:
+    """Apply that a checkout was left: all its lines with it."""
+    lines = {line_id: replace(line, status="cancelled") for line_id, line in booking.lines.items()}
+    return replace(booking, lines=lines)
 
 
 def _line_cancelled(booking: BookingThen, fact: Told) -> BookingThen:
@@ -102,7 +119,9 @@ def _with(booking: BookingThen, line: LineThen) -> BookingThen:
 
 
 APPLY: Mapping[str, Callable[[BookingThen, Told], BookingThen]] = {
+    "booking_started": _started,
     "booking_confirmed": _confirmed,
+    "checkout_left": _left,
     "line_moved": _placed,
     "party_changed": _placed,
     "line_cancelled": _line_cancelled,

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
 
-from scheduling.services.reservations import Party
+from scheduling.services.assessing import Party
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,3 +45,6 @@ class Terms:
     expected_total: int | None = None  # minor units
     confirm_duplicate: bool = False
     duplicate_reason: str = ""  # in whose own words; staff must give one
+    promo_code: str = ""  # as typed
+    voucher: str = ""  # its code, as typed
+    currency: str = ""  # in which the caller means to pay; none: the lines'

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from bookings.labels import WORDS, Label, label_of
 from bookings.models import Booking, Line
+from bookings.money_pages import Money, money_of
 from bookings.policies import Act
 from bookings.services import amendments
 from bookings.services.amendments import Case
@@ -47,7 +48,8 @@ class BasketPage:
     can_extend: bool
     can_hold_again: bool
     pay_on_arrival: bool
-    booking: Booking | None
+    booking: Booking | None  # that it has become
+    waiting: Booking | None = None  # that was begun and is not paid yet
 
     @property
     def clock_left(self) -> str:
@@ -72,6 +74,7 @@ def basket_page(basket: UUID) -> BasketPage:
     free = {} if is_held or is_booked else _free_now([r.session_id for r in reservations])
     expires_at = min(reservation.expires_at for reservation in reservations)
     lines = tuple(_line(reservation, free) for reservation in reservations)
+    begun = _booking_of(reservations)
     return BasketPage(
         basket=basket,
         organization=reservations[0].organization,
@@ -84,8 +87,14 @@ def basket_page(basket: UUID) -> BasketPage:
         can_extend=is_held and not any(reservation.extended for reservation in reservations),
         can_hold_again=bool(free) and all(line.still_free >= line.reservation.places for line in lines),
         pay_on_arrival=all(line.activity.pay_on_arrival for line in lines),
-        booking=Booking.objects.filter(lines__reservation__in=reservations).first() if is_booked else None,
+        booking=begun if is_booked else None,
+        waiting=begun if begun and begun.status == Booking.Status.PENDING else None,
     )
+
+
+def _booking_of(reservations: list[Reservation]) -> Booking | None:
+    rows = Booking.objects.filter(lines__reservation__in=reservations, lines__status=Line.Status.LIVE)
+    return rows.select_related("customer").first()
 
 
 def _line(reservation: Reservation, free: dict[UUID, int]) -> BasketLine:
@@ -124,6 +133,7 @@ class BookingPage:
     may_cancel: bool
     may_transfer: bool
     why_not: tuple[str, ...]  # what the terms or the clock stand against, in words
+    money: Money
 
     @property
     def headline(self) -> str:
@@ -158,6 +168,7 @@ def booking_page(number: str) -> BookingPage:
         may_cancel=any(Act.CANCEL in row.may for row in rows),
         may_transfer=bool(live) and not case.obstacles(Act.TRANSFER, live),
         why_not=tuple(dict.fromkeys(each.words for act in Act for each in case.obstacles(act, live))),
+        money=money_of(booking, case.lines, now=case.now),
     )  # fmt: skip
 
 

@@ -56,6 +56,13 @@ class PeopleForm(forms.Form):
                 if name not in self.errors:
                     self.add_error(name, error.detail)
 
+    def fill_in(self, known: Mapping[UUID, Sequence[Participant]]) -> None:
+        """Show those who were named before on each reservation, so that nobody is written twice."""
+        for line in self.page.lines:
+            for place, person in enumerate(known.get(line.reservation.id, ())):
+                prefix = _prefix(line, place)
+                self.initial.update({f"{prefix}-{name}": getattr(person, name) for name in ASKED})
+
     def people(self) -> dict[UUID, tuple[Person, ...]]:
         """Return who comes on each reservation."""
         return {line.reservation.id: tuple(self._persons(line)) for line in self.page.lines}

@@ -132,14 +132,15 @@ def move_fee(situation: Situation) -> int:
 class LineMoney:
     """What one line adds to its booking's total: its amount while it is live, then the fee that was kept of it."""
 
-    amount_minor: int
+    amount_minor: int  # after its share of a promo code
     fee_minor: int = 0
     is_live: bool = True
 
 
-def total_of(lines: Iterable[LineMoney], *, fee_minor: int = 0) -> int:
-    """Return a booking's total: the amounts of live lines, and the fees."""
-    return sum(line.amount_minor if line.is_live else line.fee_minor for line in lines) + fee_minor
+def total_of(lines: Iterable[LineMoney], *, fee_minor: int = 0, rebate_minor: int = 0) -> int:
+    """Return a booking's total: the amounts of live lines, and the fees, less what staff let off; never below zero."""
+    whole = sum(line.amount_minor if line.is_live else line.fee_minor for line in lines) + fee_minor
+    return max(whole - rebate_minor, 0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from bookings.models import AffectedLine, Line
+from bookings.services import amendments
 from config.kit.display import money_text
 from scheduling import effects
 from scheduling.change_words import (
@@ -171,7 +172,7 @@ def _touched_booking(line: Line, effect: str, zone: ZoneInfo) -> TouchedBooking:
     return TouchedBooking(
         booking_id=line.booking_id, number=line.booking.number, customer=line.booking.contact_name,
         activity=line.session.activity.name, starts=_starts(line.session.starts_at, zone), people=line.party_size,
-        amount=money_text(line.amount_minor, line.booking.currency), why=WHY[effect],
+        amount=money_text(amendments.net_of(line), line.booking.currency), why=WHY[effect],
     )  # fmt: skip
 
 

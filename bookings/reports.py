@@ -36,7 +36,8 @@ WITH cancelled AS (
     SELECT width_bucket(s.starts_at - e.at, %(bounds)s::interval[])::text AS band, e.actor_kind, e.reason_code,
         a.id::text AS activity_id, a.name || ', ' || v.name AS activity, b.currency,
         (e.after->>'places')::bigint AS places,
-        (e.before->>'amount_minor')::bigint - (e.after->>'fee_minor')::bigint AS given_up_minor
+        (e.before->>'amount_minor')::bigint - coalesce((e.before->>'discount_minor')::bigint, 0)
+            - (e.after->>'fee_minor')::bigint AS given_up_minor
     FROM bookings_bookingevent e
     JOIN bookings_booking b ON b.id = e.booking_id
     JOIN scheduling_session s ON s.id = (e.after->>'session')::uuid

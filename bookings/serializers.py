@@ -72,6 +72,9 @@ class BookingSerializer(StrictSerializer):
     customer = CustomerSerializer()
     expected_total = WholeNumberField(min_value=0, required=False)
     payment_method = serializers.ChoiceField(PaymentMethod.choices, required=False)
+    promo_code = serializers.CharField(max_length=80, required=False, allow_blank=True, default="")
+    voucher = serializers.CharField(max_length=40, required=False, allow_blank=True, default="")
+    currency = serializers.RegexField(r"^[A-Z]{3}$", required=False, default="")
     confirm_duplicate = serializers.BooleanField(required=False, default=False)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
@@ -140,6 +143,22 @@ class TransferSerializer(ActSerializer):
     email = EmailField()
     name = serializers.CharField(max_length=200)
     phone = serializers.CharField(max_length=40, required=False, allow_blank=True, default="")
+
+
+class BalanceSerializer(StrictSerializer):
+    """What somebody wants to pay now; without an amount, all that is due."""
+
+    amount_minor = WholeNumberField(min_value=1, required=False)
+    payer_email = EmailField(required=False)
+
+
+class RebateSerializer(StrictSerializer):
+    """What goes back of what was paid, and why."""
+
+    amount_minor = WholeNumberField(min_value=1)
+    reason = serializers.CharField(max_length=500)
+    lines = serializers.ListField(child=serializers.UUIDField(), required=False, max_length=MOST_LINES)
+    version = WholeNumberField(min_value=1, required=False)
 
 
 class WaitlistSerializer(StrictSerializer):

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from celery import shared_task
 
-from bookings.services import attendance, retention, waitlist_offers
+from bookings.services import attendance, expiry, retention, waitlist_offers
 from scheduling.services import capacity
 
 logger = logging.getLogger(__name__)
@@ -35,3 +35,15 @@ def retain_personal_data() -> dict[str, int]:
     done = retention.retain_personal_data()
     logger.info("retention: %s", ", ".join(f"{name} {count}" for name, count in done.items()))
     return done
+
+
+@shared_task
+def expire_pending_bookings() -> int:
+    """Every quarter of a minute: let go what was not paid in time."""
+    return expiry.expire_pending_bookings()
+
+
+@shared_task
+def tell_balances() -> int:
+    """Every ten minutes: remind of balances, and say which are overdue."""
+    return expiry.tell_balances()

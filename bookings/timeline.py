@@ -35,6 +35,27 @@ WORDS = {
     "outcome_set": "Noted whether they came",
     "customer_erased": "Personal data erased",
     "booking_archived": "Archived",
+    "checkout_left": "Begun anew; this one was never paid",
+    "payment_failed": "The bank refused the payment",
+    "payment_received": "Paid",
+    "payment_returned": "Money given back",
+    "refund_failed": "Money could not be given back; staff have an alert",
+    "late_payment_returned": "Paid too late; the money goes back",
+    "payment_disputed": "The payer's bank asks for money back",
+    "dispute_won": "Dispute won: the money stays",
+    "dispute_lost": "Dispute lost: the money is gone",
+    "balance_reminded": "Reminded of what is still to be paid",
+    "balance_overdue": "Overdue",
+    "rebate_given": "Let off a part of the price",
+}
+WAYS = {"stripe": "online", "voucher": "by voucher", "on_arrival": "at the desk"}
+LATE = {
+    "places_gone": "the places were gone",
+    "session_over": "the session was over or called off",
+    "booked_again": "the same was booked again meanwhile",
+    "too_little": "it was less than was due",
+    "customer_erased": "the customer was erased already",
+    "cancelled": "the booking was cancelled already",
 }
 OUTCOMES = {"completed": "they came", "no_show": "they did not come"}
 DECISIONS = {
@@ -48,7 +69,7 @@ DECISIONS = {
 def timeline_of(booking: Booking) -> list[Entry]:
     """Return what happened, in order, in four queries."""
     events = list(booking.events.select_related("detail").order_by("seq"))
-    return entries(events, _zone_of(booking), WORDS, note=_note)
+    return entries(events, zone_of(booking), WORDS, note=_note)
 
 
 def _note(event: BookingEvent) -> str:
@@ -56,8 +77,19 @@ def _note(event: BookingEvent) -> str:
     detail: BookingEventDetail | None = getattr(event, "detail", None)
     decision = DECISIONS.get(event.after.get("decision", ""), "")
     outcome = OUTCOMES.get(event.after.get("attendance", ""), "")
-    parts = (decision, outcome, *money_in_words(event.after.get("consequence", {})), _written(event, detail))
+    money = (_amount(event), *money_in_words(event.after.get("consequence", {})))
+    parts = (decision, outcome, *money, _written(event, detail))
     return ": ".join(part for part in parts if part)
+
+
+def _amount(event: BookingEvent) -> str:
+    """Say how much a fact about money is of, by which way it came, or why it goes back."""
+    after = event.after
+    minor = after.get("amount_minor", after.get("due_minor"))
+    if minor is None or "currency" not in after:  # a line's amount stands in facts of its place
+        return ""
+    how = (WAYS.get(after.get("provider", "")), LATE.get(after.get("why", "")))
+    return ", ".join([money_text(minor, after["currency"]), *(words for words in how if words)])
 
 
 def _written(event: BookingEvent, detail: BookingEventDetail | None) -> str:
@@ -66,7 +98,7 @@ def _written(event: BookingEvent, detail: BookingEventDetail | None) -> str:
     return detail.note if detail else ""
 
 
-def _zone_of(booking: Booking) -> ZoneInfo:
+def zone_of(booking: Booking) -> ZoneInfo:
     """Return the zone of the venue of its first line."""
     line = booking.lines.select_related("session__activity__venue").order_by("id").first()
     return line.session.activity.venue.zone if line else ZoneInfo("UTC")
@@ -102,7 +134,7 @@ def story_of(booking: Booking, zone: ZoneInfo) -> list[Told]:
         Told(
             when=f"{day_text(event.at, zone)}, {clock_text(event.at, zone)}",
             what=STORY[event.kind](event, clocks),
-            money=", ".join(money_in_words(event.after.get("consequence", {}))),
+            money=", ".join([*filter(None, [_amount(event)]), *money_in_words(event.after.get("consequence", {}))]),
         )
         for event in events[since:]
         if not event.after.get("booking_ends")
@@ -160,4 +192,12 @@ STORY: Mapping[str, Callable[[BookingEvent, Clocks], str]] = {
     "party_changed": _party,
     "participants_changed": lambda *_: "Who comes was changed",
     "session_closed_offers": _closed,
+    "payment_received": lambda *_: "Paid",
+    "payment_returned": lambda *_: "Given back to you",
+    "late_payment_returned": lambda *_: "Paid too late; the money goes back to you",
+    "refund_failed": lambda *_: "Could not be given back yet; we will be in touch",
+    "payment_disputed": lambda *_: "Your bank asks for your payment back",
+    "dispute_won": lambda *_: "Your bank has decided: the payment stands",
+    "dispute_lost": lambda *_: "Your bank has given you the money back",
+    "rebate_given": lambda *_: "Taken off the price",
 }

@@ -1,6 +1,6 @@
 """Bookings' addresses, with and without the trailing slash."""
 
-from bookings.api import attendance, bookings, changes, validation, waitlist
+from bookings.api import attendance, bookings, changes, payments, validation, waitlist
 from config.kit.addresses import api_path
 
 urlpatterns = [
@@ -13,6 +13,8 @@ urlpatterns = [
     api_path("bookings/{booking_id}/party-size", changes.booking_party_size),
     api_path("bookings/{booking_id}/participants", changes.booking_participants),
     api_path("bookings/{booking_id}/transfer", changes.booking_transfer),
+    api_path("bookings/{booking_id}/payments", payments.booking_payments),
+    api_path("bookings/{booking_id}/refunds", payments.booking_refunds),
     api_path("lines/{line_id}/check-in", attendance.line_check_in),
     api_path("lines/{line_id}/undo-check-in", attendance.line_undo_check_in),
     api_path("lines/{line_id}/outcome", attendance.line_outcome),

@@ -19,6 +19,46 @@ BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": 60,
         "options": {"expires": 55},
     },
+    "let go what was not paid in time": {
+        "task": "bookings.tasks.expire_pending_bookings",
+        "schedule": 15,
+        "options": {"expires": 14},
+    },
+    "remind of balances": {
+        "task": "bookings.tasks.tell_balances",
+        "schedule": 10 * 60,
+        "options": {"expires": 9 * 60},
+    },
+    "apply what providers told": {
+        "task": "payments.tasks.apply_provider_events",
+        "schedule": 5,
+        "options": {"expires": 4},
+    },
+    "close the payments whose time is over": {
+        "task": "payments.tasks.close_lapsed_payments",
+        "schedule": 15,
+        "options": {"expires": 14},
+    },
+    "look for payments of which nothing was heard": {
+        "task": "payments.tasks.reconcile_open_payments",
+        "schedule": 15,
+        "options": {"expires": 14},
+    },
+    "send the refunds that are due": {
+        "task": "payments.tasks.submit_due_refunds",
+        "schedule": 15,
+        "options": {"expires": 14},
+    },
+    "lay the books beside the statements": {
+        "task": "payments.tasks.reconcile_accounts",
+        "schedule": 60 * 60,
+        "options": {"expires": 50 * 60},
+    },
+    "forget former webhook secrets": {
+        "task": "payments.tasks.retire_former_secrets",
+        "schedule": 60 * 60,
+        "options": {"expires": 50 * 60},
+    },
     "note who came, by policy": {
         "task": "bookings.tasks.settle_outcomes",
         "schedule": 5 * 60,
@@ -48,6 +88,11 @@ BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "task": "alerts.tasks.deliver_messages",
         "schedule": 5,
         "options": {"expires": 4},
+    },
+    "watch the payment providers": {
+        "task": "alerts.tasks.watch_providers",
+        "schedule": 60,
+        "options": {"expires": 55},
     },
     "audit the sessions from yesterday onward": {
         "task": "alerts.tasks.audit_sessions",

@@ -128,6 +128,11 @@ MAIL_TIMEOUT_SECONDS = 5
 ANYMAIL = {**env.json("ANYMAIL", default={}), "REQUESTS_TIMEOUT": (3, MAIL_TIMEOUT_SECONDS)}
 SITE_URL = env.str("SITE_URL", default="http://localhost:8000").rstrip("/")  # what links in messages begin with
 
+# Money: the provider's API, and the origins of its pages, to which our forms may lead. --------------------------------
+STRIPE_API_BASE = env.str("STRIPE_API_BASE", default="https://api.stripe.com").rstrip("/")
+PAYMENT_PAGES = env.list("PAYMENT_PAGES", default=["https://checkout.stripe.com"])
+PAYMENT_TIMEOUT_SECONDS = env.int("PAYMENT_TIMEOUT_SECONDS", default=8)  # for an answer of the provider
+
 # Watching: who may read /metrics from elsewhere, and where the disk is looked at. ---------------------------------
 METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
 DATA_DIR = BASE_DIR / env.str("DATA_DIR", default=".data")
@@ -164,7 +169,7 @@ CONTENT_SECURITY_POLICY = {
         "img-src": ["'self'", "data:"],
         "font-src": ["'self'"],
         "connect-src": ["'self'", REALTIME_URL, REALTIME_URL.replace("http", "ws", 1)],
-        "form-action": ["'self'"],
+        "form-action": ["'self'", *PAYMENT_PAGES],  # what a form leads to by a redirect counts too
         "base-uri": ["'none'"],
         "frame-ancestors": ["'none'"],
     }
@@ -227,6 +232,7 @@ UNFOLD = {
         }
     },
     "SIDEBAR": {"navigation": "config.sidebar.navigation"},
+    "DASHBOARD_CALLBACK": "config.dashboard.show",
 }
 
 # Programs -------------------------------------------------------------------------------------------------------
@@ -244,6 +250,9 @@ LOGGING = {
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "{levelname} {name}: {message}", "style": "{"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "loggers": {"django.request": {"level": "ERROR"}},  # a refusal is an answer, not a warning
+    "loggers": {
+        "django.request": {"level": "ERROR"},  # a refusal is an answer, not a warning
+        "stripe": {"level": "WARNING"},  # below that it writes what it sends, addresses among it
+    },
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
 }

@@ -6,6 +6,7 @@ from django.urls import include, path
 urlpatterns = [
     path("api/v1/", include("scheduling.urls")),
     path("api/v1/", include("bookings.urls")),
+    path("api/v1/", include("payments.urls")),
     path("api/v1/", include("alerts.urls")),
     path("", include("alerts.urls_health")),
     path("admin/", admin.site.urls),

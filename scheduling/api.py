@@ -38,7 +38,7 @@ from scheduling.serializers import (
     ReservationSerializer,
     SessionRangeSerializer,
 )
-from scheduling.services import reservations
+from scheduling.services import assessing, reservations
 from scheduling.services.limited import hold_within_limits
 
 # Activities and sessions ------------------------------------------------------------------------------------------
@@ -270,7 +270,7 @@ def _read_plain(data: Any) -> tuple[UUID, int, str] | None:
 
 
 def _hold(
-    data: dict[str, Any], organization_id: UUID | None, claim: Claim | None, parties: Sequence[reservations.Party]
+    data: dict[str, Any], organization_id: UUID | None, claim: Claim | None, parties: Sequence[assessing.Party]
 ) -> list[Reservation]:
     """Hold a party: a bare number by the plain hold."""
     basket = data.get("basket")
@@ -285,9 +285,9 @@ def _hold(
     )
 
 
-def party_of(data: dict[str, Any], *, path: str = "") -> reservations.Party:
+def party_of(data: dict[str, Any], *, path: str = "") -> assessing.Party:
     """Read a party from validated data; `path` is where it stands in the request."""
-    return reservations.Party(
+    return assessing.Party(
         session_id=data["session"],
         party_size=data.get("party_size"),
         units=tuple((unit["unit"], unit["count"]) for unit in data.get("units", ())),

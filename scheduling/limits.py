@@ -14,34 +14,24 @@ The counts are in Redis, in one round trip; with Redis away everybody is let in.
 places: nothing here can oversell.
 """
 
-import logging
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import partial
 from math import ceil
 from typing import Any, NamedTuple
 from uuid import UUID
 
-import redis
 from django.conf import settings
 from django.db import transaction
 from django.http import HttpRequest
-from redis.backoff import NoBackoff
-from redis.commands.core import Script
-from redis.exceptions import RedisError
-from redis.retry import Retry
 
+from config.kit.counting import ask_counts, wait_in_words
 from config.kit.mailboxes import normalised
 from config.kit.refusals import Refusal
 from config.kit.tokens import keyed_digest
 from config.kit.visitors import client_address, prefix_of
 
-logger = logging.getLogger(__name__)
-
-AWAY = (RedisError, OSError)
-REDIS_SECONDS = 0.2
-AWAY_SECONDS = 5.0  # so long nobody asks a Redis again that did not answer
 COUNTED_MS = 13 * 60_000  # a hold and its extension; one that is neither bought nor given back by then has lapsed
 FIRST_DELAY_MS, LONGEST_DELAY_MS = 60_000, 3_600_000  # after the second lapse, and at most
 LONGEST_MS = 60 * 60_000  # of one session, without buying
@@ -102,7 +92,7 @@ def let_go(reservation_ids: Sequence[UUID], *, is_bought: bool) -> None:
     """Stop counting these holds; how long they were kept counts unless they were bought."""
     if reservation_ids and settings.LIMITS:
         keys = [f"hoard:r:{reservation_id}" for reservation_id in reservation_ids]
-        _ask(LET_GO, keys, [now_ms(), int(is_bought), QUIET_MS])
+        ask_counts(LET_GO, keys, [now_ms(), int(is_bought), QUIET_MS])
 
 
 # Counting ---------------------------------------------------------------------------------------------------------
@@ -116,12 +106,12 @@ def count_holds(holds: Sequence[Counted], visitor: Visitor, *, email: str, baske
         values += [str(hold.reservation_id), str(hold.session_id), hold.people]
     for caps in subjects.values():
         values += [caps.at_once, caps.in_session, int(caps.remembers)]
-    wait_ms = _ask(COUNT, list(subjects), values)
+    wait_ms = ask_counts(COUNT, list(subjects), values)
     if wait_ms:
         seconds = ceil(int(wait_ms) / 1000)
         raise TooManyHolds(
             f"You hold as many places as one visitor may just now. Book them or give them back, or try again in"
-            f" {_in_words(seconds)}.",
+            f" {wait_in_words(seconds)}.",
             extra={"retry_after_seconds": seconds},
         )
 
@@ -137,11 +127,6 @@ def _subjects(visitor: Visitor, email: str, basket: UUID | None) -> dict[str, Ca
     return {
         f"hoard:{kind}:{keyed_digest(text, purpose='hoard')[:32]}": CAPS[kind] for kind, text in told.items() if text
     }
-
-
-def _in_words(seconds: int) -> str:
-    minutes = ceil(seconds / 60)
-    return "a minute" if minutes == 1 else f"{minutes} minutes"
 
 
 def now_ms() -> int:
@@ -238,29 +223,3 @@ for _, name in ipairs(KEYS) do
 end
 return false
 """
-
-
-@cache
-def _script(address: str, text: str) -> Script:
-    client = redis.Redis.from_url(
-        address, socket_timeout=REDIS_SECONDS, socket_connect_timeout=REDIS_SECONDS, retry=Retry(NoBackoff(), 1)
-    )
-    return client.register_script(text)
-
-
-class _Away:
-    """Until when Redis is not asked: each hold would wait for it."""
-
-    until = 0.0
-
-
-def _ask(text: str, keys: Sequence[str], values: Sequence[Any]) -> Any:
-    """Run a script, or answer None while Redis is away: everybody is let in."""
-    if time.monotonic() < _Away.until:
-        return None
-    try:
-        return _script(settings.REDIS_URL, text)(keys=list(keys), args=list(values))
-    except AWAY:
-        _Away.until = time.monotonic() + AWAY_SECONDS
-        logger.warning("the limits on holding are off for %.0f s: Redis is away", AWAY_SECONDS)
-        return None

@@ -14,6 +14,7 @@ from config.kit.clock import database_now
 from config.kit.display import clock_text, length_text
 from config.kit.refusals import NotFound
 from config.tenants.models import Organization
+from scheduling import payable
 from scheduling.availability import SPAN, Availability, judged
 from scheduling.display_cache import display_prices, near_sessions
 from scheduling.models import Activity, Venue
@@ -109,7 +110,7 @@ class SessionRow:
     is_pass: bool  # opening hours, to come and go
     activity_slug: str = ""
     alternatives: tuple[Alternative, ...] = ()
-    can_book: bool = True  # here, without paying online
+    can_book: bool = True  # here: it can be settled
     can_wait: bool = False
     is_only_held: bool = False  # what is missing is kept for somebody who may not book it, and nobody is next yet
 
@@ -124,12 +125,7 @@ class ActivityPage:
     day: date | None
     sessions: tuple[SessionRow, ...]
     price_from: int | None  # of the cheapest who takes a place
-    costs_money: bool
-
-    @property
-    def can_book(self) -> bool:
-        """Can it be settled here: free, or paid on arrival?"""
-        return self.activity.pay_on_arrival or not self.costs_money
+    can_book: bool  # here: free, paid on arrival, or paid online
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,10 +170,12 @@ def activity_page(activity: Activity, *, month: str | None, day: str | None, boo
     asked = _Asked(month, day, database_now().astimezone(zone).date())
     days = _days(month_availability(activity_id=activity.id, year=asked.first.year, month=asked.first.month).body)
     chosen = asked.day_of(days)
-    sessions = tuple(sessions_of_day(activity, chosen, book_url)) if chosen else ()
+    can_book = payable.can_settle(activity)
+    rows = sessions_of_day(activity, chosen, book_url) if chosen else []
+    sessions = tuple(replace(row, can_book=can_book) for row in rows)
     return ActivityPage(
         activity, zone, _month(asked, days, chosen, activity.opens_days_before), chosen, sessions, activity.price_from,
-        _costs_money(activity),
+        can_book,
     )  # fmt: skip
 
 
@@ -195,15 +193,12 @@ def venue_page(venue: Venue, *, month: str | None, day: str | None, book_url: Ve
 def _sessions_of_venue(
     venue: Venue, day: date, activities: tuple[Activity, ...], book_url: VenueBookUrl
 ) -> Iterator[SessionRow]:
-    settled = {one.id: one.pay_on_arrival or not _costs_money(one) for one in activities}
+    online = payable.can_pay_online(venue.organization_id)
+    settled = {one.id: online or one.pay_on_arrival or not payable.costs_money(one) for one in activities}
     for found in venue_day(venue, day, prices=display_prices):
         activity_id = found.session["activity_id"]
         row = session_row(found, venue.zone, partial(book_url, activity_id))
         yield replace(row, can_book=settled.get(activity_id, False))
-
-
-def _costs_money(activity: Activity) -> bool:
-    return any(unit.price_minor for unit in activity.units.all())
 
 
 class _Asked:
@@ -268,8 +263,7 @@ def sessions_of_day(activity: Activity, day: date, book_url: BookUrl) -> list[Se
     """Return the rows of one date of the venue, in order of time, in one query."""
     begins, ends = midnight(activity.venue, day), midnight(activity.venue, day + timedelta(days=1))
     found = judged(SPAN.rows(activity=activity.id, begins=begins, ends=ends), prices=display_prices)
-    can_book = activity.pay_on_arrival or not _costs_money(activity)
-    return [replace(session_row(each, activity.venue.zone, book_url), can_book=can_book) for each in found]
+    return [session_row(each, activity.venue.zone, book_url) for each in found]
 
 
 def session_row(found: Availability, zone: ZoneInfo, book_url: BookUrl = nowhere) -> SessionRow:

@@ -4,7 +4,7 @@ The price of one is its base (the session's own, else its timetable version's, e
 dated rule that applies makes of it, in their order, each on what the one before left.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any
@@ -146,6 +146,11 @@ def why(count: int, name: str, price_minor: int, rules: Sequence[Applied] = ()) 
     """Say how a line came about: prices in minor units, for the record; displays write it in their own way."""
     made_by = ", ".join(f"{rule.name} {rule.change_minor:+}" for rule in rules)
     return f"{count} x {name} at {price_minor}" + (f": {made_by}" if made_by else "")
+
+
+def party_text(lines: Iterable[Mapping[str, Any]]) -> str:
+    """Say a quote's lines in short: 2 × Adult, 1 × Child."""
+    return ", ".join(f"{line['count']} × {line['name']}" for line in lines)
 
 
 def people_of(count: int, places: int) -> int:

@@ -10,10 +10,10 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from babel.numbers import get_currency_precision
 from django import forms
 from django.db.models import QuerySet
 
+from config.kit.money import exponent
 from config.kit.refusals import FieldError, Refusal
 from scheduling.models import Activity, ScheduleException, Venue
 from scheduling.schedule_rules import DAY_NAMES
@@ -169,7 +169,7 @@ class SessionsForm(ChangeForm):
     def __init__(self, *args: Any, activity: Activity, sessions: Sequence[UUID] = (), **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.activity, self.sessions = activity, sessions
-        self._digits = get_currency_precision(activity.currency)
+        self._digits = exponent(activity.currency)
         self.fields["price"].label = f"Price, in {activity.currency}"
         self.fields["price"].widget.attrs["step"] = str(Decimal(1).scaleb(-self._digits))
         if sessions:

@@ -15,16 +15,15 @@ from config.kit.refusals import NotFound, Refusal
 from config.tenants.models import Organization
 from scheduling import pages
 from scheduling.availability import check_slot_availability
-from scheduling.baskets import open_basket, remember_basket
+from scheduling.baskets import open_basket, own_hold, remember_basket
 from scheduling.forms import PartyForm
 from scheduling.limits import visitor_of
 from scheduling.models import Activity, Reservation
-from scheduling.own_holds import own_hold
 from scheduling.party_pages import party_page
 from scheduling.schedule_rules import DAY_NAMES
 from scheduling.services import reservations
+from scheduling.services.assessing import Party
 from scheduling.services.limited import hold_within_limits
-from scheduling.services.reservations import Party
 
 OnHeld = Callable[[HttpRequest, Reservation], HttpResponse]
 ASKS_ONLY = "show_price"

@@ -3,9 +3,10 @@
 session = make_session(capacity=50)
 reservation = hold(session, party_size=2)
 booking = book(session, party_size=3)
+paid = pay(book_online(session))  # what the provider would say, said without it
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import count
 from typing import Any
 from uuid import UUID
@@ -18,10 +19,15 @@ from config.kit.clock import database_now
 from config.kit.facts import Actor, ActorKind
 from config.kit.idempotency import Claim
 from config.tenants.models import Organization
+from payments.models import Dispute, Payment, ProviderAccount, Refund, Voucher
+from payments.providers.base import DisputeOutcome, Outcome, RefundOutcome, State
+from payments.services import charges, vouchers
+from payments.services.disputes import apply_dispute_outcome
+from payments.services.refund_outcomes import apply_refund_outcome
 from scheduling.models import Activity, Extra, Reservation, Session, Unit, Venue
 from scheduling.parties import Counts
 from scheduling.services import reservations
-from scheduling.services.reservations import Party
+from scheduling.services.assessing import Party
 
 ANNA = Contact(email="anna@example.org", name="Anna Archer", phone="+44 20 7946 0000")
 CUSTOMER = Actor(kind=ActorKind.CUSTOMER, channel="api")
@@ -146,3 +152,104 @@ def shift_session(session: Session, *, starts_in: timedelta) -> None:
         opens_at=starts_at - timedelta(days=30),
     )  # fmt: skip
     session.refresh_from_db()
+
+
+# Money --------------------------------------------------------------------------------------------------------------
+
+
+def make_account(organization: Organization, **overrides: Any) -> ProviderAccount:
+    """Give an organization an account at the online provider; again returns the one that there is."""
+    account = ProviderAccount.objects.filter(organization=organization, ended_at=None).first()
+    if account is None:
+        account = ProviderAccount(
+            organization=organization,
+            **{"account_ref": f"acct_{next(_numbers)}", "sealed_webhook_secret": "", **overrides},
+        )
+        account.api_key = "sk_test_nobody"
+        account.save()
+    return account
+
+
+def book_online(*sessions: Session, party_size: int = 1, contact: Contact | None = None, **terms: Any) -> Booking:
+    """Begin to book a party in each of these sessions, to be paid online: a pending booking with its open payment."""
+    make_account(sessions[0].organization)
+    lines = [Wanted(Party(session_id=session.id, party_size=party_size)) for session in sessions]
+    return checkout.book_lines(
+        lines=lines, contact=contact or stranger(), terms=Terms(payment_method="online", **terms), actor=CUSTOMER
+    )
+
+
+def open_payment_of(booking: Booking) -> Payment:
+    """Return the payment that can be paid now."""
+    return Payment.objects.filter(reference=booking.id, status__in=["created", "processing"]).order_by("-id")[0]
+
+
+def pay(booking: Booking) -> Booking:
+    """Pay what is open of a booking, as the provider would say that it was paid; return the booking as it is then."""
+    settle_payment(open_payment_of(booking))
+    booking.refresh_from_db()
+    return booking
+
+
+def settle_payment(payment: Payment, *, amount_minor: int | None = None, currency: str = "") -> Payment:
+    """Say that a payment was paid, with this much or what was asked for."""
+    number = next(_numbers)
+    return charges.apply_outcome(
+        payment.id,
+        Outcome(
+            State.SUCCEEDED, payment.amount_minor if amount_minor is None else amount_minor,
+            currency or payment.currency, intent_ref=f"pi_{number}", provider_ref=f"cs_{number}",
+        ),
+    )  # fmt: skip
+
+
+def answer_refund(refund: Refund, state: State = State.SUCCEEDED) -> Refund:
+    """Say what became of a refund that the provider was asked for."""
+    outcome = RefundOutcome(
+        state, refund.amount_minor, refund.currency, provider_ref=f"re_{next(_numbers)}", refund_id=refund.id,
+        failure_code="declined" if state == State.FAILED else "",
+    )  # fmt: skip
+    assert refund.payment.account_id
+    apply_refund_outcome(refund.payment.account_id, outcome)
+    refund.refresh_from_db()
+    return refund
+
+
+def give_up_refund(refund: Refund) -> Refund:
+    """Let the provider say no at each attempt, until nobody tries any more."""
+    while refund.status != Refund.Status.FAILED:
+        answer_refund(refund, State.FAILED)
+    return refund
+
+
+def dispute(payment: Payment, *, answer_by: datetime | None = None, is_withdrawn: bool = True) -> Dispute:
+    """Let the payer's bank ask for all of a payment."""
+    payment.refresh_from_db()
+    outcome = DisputeOutcome(
+        f"dp_{next(_numbers)}", payment.intent_ref, payment.amount_minor, payment.currency, "open", is_withdrawn,
+        answer_by=answer_by,
+    )  # fmt: skip
+    return _say_of_dispute(payment, outcome)
+
+
+def decide_dispute(dispute: Dispute, status: str) -> Dispute:
+    """Let the bank decide: won, and the money is back, or lost."""
+    outcome = DisputeOutcome(
+        dispute.provider_ref, dispute.payment.intent_ref, dispute.amount_minor, dispute.currency, status,
+        is_withdrawn=status == "lost",
+    )  # fmt: skip
+    return _say_of_dispute(dispute.payment, outcome)
+
+
+def _say_of_dispute(payment: Payment, outcome: DisputeOutcome) -> Dispute:
+    assert payment.account_id
+    apply_dispute_outcome(payment.account_id, outcome)
+    return Dispute.objects.get(payment=payment, provider_ref=outcome.provider_ref)
+
+
+def make_voucher(organization: Organization, amount_minor: int = 5000, currency: str = "GBP") -> Voucher:
+    """Give a voucher of 50.00 that does not expire, unless said otherwise."""
+    return vouchers.issue_voucher(
+        organization_id=organization.id, amount_minor=amount_minor, currency=currency, expires_on=None, note="",
+        issued_by=None, actor=CUSTOMER,
+    )  # fmt: skip

@@ -1,17 +1,22 @@
 """Alerts: made from facts, acknowledged and resolved by people. The one writer of the table."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import replace
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from django.db import transaction
 
 from alerts.models import Alert
+from alerts.services import alert_facts
 from alerts.sources import AnyFact
+from alerts.wordings import BANK_DOWN, PARKED, WORDINGS, Wording
 from bookings.models import BookingEvent
 from config.kit.clock import database_now
+from config.kit.display import utc_text
 from config.kit.refusals import NotFound, Refusal
+from payments.models import ProviderAccount
 
 
 class IllegalTransition(Refusal):
@@ -20,67 +25,42 @@ class IllegalTransition(Refusal):
     code, title = "illegal_transition", "The alert is in a state in which this cannot be done"
 
 
-@dataclass(frozen=True, slots=True)
-class Wording:
-    """What an alert says about a kind of fact."""
-
-    type: str
-    severity: Alert.Severity
-    title: str
-    description: str
-
-
-WORDINGS = {
-    "duplicate_refused": Wording(
-        "duplicate_booking_attempt",
-        Alert.Severity.MEDIUM,
-        "Potential duplicate booking",
-        "Somebody tried to book {number} once more: the same e-mail address, session and people. It was not booked.",
-    ),
-    "duplicate_overridden": Wording(
-        "duplicate_booking_confirmed",
-        Alert.Severity.LOW,
-        "Booked twice on purpose",
-        "{number} repeats another booking: the same e-mail address, session and people. It was confirmed as meant.",
-    ),
-    "message_failed": Wording(
-        "message_failed",
-        Alert.Severity.HIGH,
-        "A customer was not told",
-        "A message about {number} could not be delivered. Look at it under Messages: put right what is wrong and send"
-        " it again, or call the customer.",
-    ),
-}
-RAISING: Mapping[str, frozenset[str]] = {
-    "booking": frozenset(WORDINGS),
-    "waitlist": frozenset({"message_failed"}),
-}
-
-
 def raise_alert(fact: Any) -> Alert:
-    """Write the alert of a fact about a booking or a waiting party; again returns the one that there is."""
-    wording, about = WORDINGS[fact.kind], _about(fact)
-    metadata = {
-        **about, "attempted_at": fact.at.isoformat(), "actor_kind": fact.actor_kind,
-        "actor_id": fact.actor_id and str(fact.actor_id), "channel": fact.channel, **fact.after,
-    }  # fmt: skip
-    return _write_alert(
-        fact, wording, wording.description.format(number=about.get("number", "a waiting party")), metadata
-    )
+    """Write the alert of a fact; again returns the one that there is.
+
+    Of what stays so until somebody acts, such as an account that is refused, one is open at a time.
+    """
+    wording, about = WORDINGS[fact.kind], alert_facts.about(fact)
+    same = _open_alert(fact.organization_id, wording, about.once) if about.once else None
+    return same or _write_alert(fact, wording, wording.description.format(**about.words), about.metadata)
 
 
-def _about(fact: Any) -> dict[str, str]:
-    if isinstance(fact, BookingEvent):
-        return {"booking": str(fact.booking_id), "number": fact.booking.number}
-    return {"waitlist_entry": str(fact.entry_id)}
+@transaction.atomic
+def raise_provider_alert(account_id: UUID, *, down_since: datetime | None) -> Alert:
+    """Say that an account's provider has not answered since then or, without a time, that it refuses the account.
+
+    While such an alert is open it is returned as it is.
+    """
+    account = ProviderAccount.objects.get(id=account_id)
+    wording = BANK_DOWN if down_since else WORDINGS["account_refused"]
+    metadata = {"account": str(account.id), "provider": account.provider}
+    words = wording.description.format(since=utc_text(down_since)) if down_since else wording.description
+    return _open_alert(account.organization_id, wording, metadata) or Alert.objects.create(
+        organization_id=account.organization_id, type=wording.type, severity=wording.severity, title=wording.title,
+        description=words, metadata=metadata | ({"down_since": down_since.isoformat()} if down_since else {}),
+    )  # fmt: skip
 
 
-PARKED = Wording(
-    "fact_parked",
-    Alert.Severity.HIGH,
-    "A fact could not be handed over",
-    "{consumer} has refused a fact ({kind}) again and again ({error}). Others go on; this one is tried every hour.",
-)
+def _open_alert(organization_id: UUID, wording: Wording, metadata: Mapping[str, Any]) -> Alert | None:
+    """Return the alert of this type about an account that says so already, and that nobody has resolved."""
+    _lock_account(metadata["account"])
+    rows = Alert.objects.filter(organization=organization_id, type=wording.type, metadata__contains=metadata)
+    return rows.exclude(status=Alert.Status.RESOLVED).order_by("id").first()
+
+
+def _lock_account(account_id: str) -> None:
+    """Keep two of us from finding no alert about an account, and writing two."""
+    list(ProviderAccount.objects.select_for_update(no_key=True).filter(id=account_id).values_list("id"))
 
 
 def parked_type(consumer: str) -> str:
@@ -90,7 +70,7 @@ def parked_type(consumer: str) -> str:
 
 def park_fact(fact: AnyFact, *, source: str, consumer: str, error: str) -> Alert:
     """Say that a consumer cannot take a fact; while the alert is there, frequent sweeps pass the fact by."""
-    wording = Wording(parked_type(consumer), PARKED.severity, PARKED.title, PARKED.description)
+    wording = replace(PARKED, type=parked_type(consumer))
     metadata = {"fact": str(fact.id), "source": source, "kind": fact.kind, "consumer": consumer, "error": error}
     if isinstance(fact, BookingEvent):
         metadata["booking"] = str(fact.booking_id)

@@ -4,7 +4,7 @@ Batches keep every statement short: an open snapshot slows a busy session down.
 """
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,21 +15,22 @@ from django.db import connection, models
 from redis.exceptions import RedisError
 
 from alerts.services.fan_out import FAN_OUT_RAN
-from alerts.services.invariants import (
-    ACTIVITY_INVARIANTS,
-    BOOKING_INVARIANTS,
-    DUPLICATES,
-    FANNED_OUT,
-    IDEMPOTENCY,
-    LIVENESS,
-    SCHOOL_INVARIANTS,
-    SESSION_INVARIANTS,
-    WAITLIST_INVARIANTS,
-    Invariant,
-    tenant_invariants,
+from alerts.services.invariants.base import Invariant
+from alerts.services.invariants.bookings import BOOKING_INVARIANTS, DUPLICATES, IDEMPOTENCY, WAITLIST_INVARIANTS
+from alerts.services.invariants.facts import FANNED_OUT
+from alerts.services.invariants.money import (
+    INBOX,
+    LEDGER_INVARIANTS,
+    PAID_BOOKINGS,
+    PAYMENT_INVARIANTS,
+    PROMO_CODE_INVARIANTS,
+    VOUCHER_INVARIANTS,
 )
-from bookings.models import Booking, WaitlistEntry
+from alerts.services.invariants.places import ACTIVITY_INVARIANTS, LIVENESS, SCHOOL_INVARIANTS, SESSION_INVARIANTS
+from alerts.services.invariants.tenants import tenant_invariants
+from bookings.models import Booking, PromoCode, WaitlistEntry
 from config.kit.clock import database_now
+from payments.models import LedgerTransaction, Payment, Voucher
 from scheduling.models import Activity, Session
 from scheduling.tasks import SWEEP_RAN
 
@@ -106,20 +107,27 @@ def check_liveness() -> Iterator[Finding]:
         yield from _offenders(LIVENESS)
     if FAN_OUT_RAN in running:
         yield from _offenders(FANNED_OUT)
+        yield from _offenders(INBOX)
 
 
 def _check_the_rest() -> Iterator[Finding]:
-    for ids in _batches(Booking.objects.all()):
-        for invariant in BOOKING_INVARIANTS:
-            yield from _offenders(invariant, ids)
-    for ids in _batches(WaitlistEntry.objects.all()):
-        for invariant in WAITLIST_INVARIANTS:
-            yield from _offenders(invariant, ids)
-    for ids in _batches(Activity.objects.all(), size=LONG_STORIES):
-        for invariant in ACTIVITY_INVARIANTS:
-            yield from _offenders(invariant, ids)
+    for rows, invariants, size in _subjects():
+        for ids in _batches(rows, size=size):
+            for invariant in invariants:
+                yield from _offenders(invariant, ids)
     for invariant in (IDEMPOTENCY, DUPLICATES, *SCHOOL_INVARIANTS, *tenant_invariants()):
         yield from _offenders(invariant)
+
+
+def _subjects() -> "Iterator[tuple[models.QuerySet[Any], Sequence[Invariant], int]]":
+    """Yield what is audited beside sessions, by what, and how many at a time."""
+    yield Booking.objects.all(), [*BOOKING_INVARIANTS, *PAID_BOOKINGS], BATCH
+    yield WaitlistEntry.objects.all(), WAITLIST_INVARIANTS, BATCH
+    yield Payment.objects.all(), PAYMENT_INVARIANTS, BATCH
+    yield LedgerTransaction.objects.all(), LEDGER_INVARIANTS, BATCH
+    yield Voucher.objects.all(), VOUCHER_INVARIANTS, BATCH
+    yield PromoCode.objects.all(), PROMO_CODE_INVARIANTS, LONG_STORIES
+    yield Activity.objects.all(), ACTIVITY_INVARIANTS, LONG_STORIES
 
 
 def _batches(rows: "models.QuerySet[Any]", *, size: int = BATCH) -> Iterator[list[UUID]]:

@@ -8,7 +8,7 @@ tries it again.
 
 import logging
 from collections.abc import Iterable, Iterator
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -22,7 +22,7 @@ from alerts.models import Alert, Handled
 from alerts.services.alerts import park_fact, parked_type
 from alerts.sources import SOURCES, AnyFact, Source
 from config.kit.clock import database_now
-from config.kit.ids import uuid7
+from config.kit.ids import first_id, uuid7
 
 logger = logging.getLogger(__name__)
 
@@ -88,13 +88,8 @@ def _not_parked(facts: "QuerySet[Any]", name: str) -> "QuerySet[Any]":
 
 def _fan_out_to(name: str, consumer: Consumer, source: str, *, parked_too: bool) -> int:
     facts = unhandled_facts(name, consumer, source)
-    waiting = facts if parked_too else _not_parked(facts.filter(id__gte=_first_id(database_now() - RECENT)), name)
+    waiting = facts if parked_too else _not_parked(facts.filter(id__gte=first_id(database_now() - RECENT)), name)
     return sum(_try_to_hand_over(fact_id, name, consumer, source) for fact_id in _ids(waiting))
-
-
-def _first_id(at: datetime) -> UUID:
-    """Return the least UUIDv7 of a moment: its first 48 bits are milliseconds."""
-    return UUID(int=int(at.timestamp() * 1000) << 80)
 
 
 def _ids(facts: "QuerySet[Any]") -> Iterator[UUID]:

@@ -1,7 +1,7 @@
-"""What a notification is about, gathered from the rows as they are when it is sent."""
+"""What a notification is about, gathered from the rows as they are when it is sent. Of money: money_letters.py."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from email.utils import parseaddr
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -9,33 +9,25 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 from django.urls import reverse
 
-from alerts.messages import Letter, Visit, Written, money_in, write_letter
+from alerts.messages import Letter, Visit, money_in, write_letter
 from alerts.models import Notification
-from alerts.services import notifications
+from alerts.services import money_letters, notifications
+from alerts.services.letter_parts import Draft, NotSoAnyMore, booking_link, fact_of, letter_of, lines_of, visit_of
 from alerts.services.notifications import RECEIVED, REMINDER, TRANSFERRED
 from bookings.calendars import invitation
-from bookings.models import Booking, BookingEvent, Customer, Line, ResumeLink, WaitlistEntry
+from bookings.models import Booking, Customer, Line, ResumeLink, WaitlistEntry
 from bookings.pages import BookingPage, booking_page
 from bookings.services import transfers
 from bookings.transfer_links import offer_address
 from config.kit.clock import database_now
 from scheduling.models import Reservation, Session
 
+__all__ = ["WRITERS", "Draft", "NotSoAnyMore", "draft"]
+
 CANCELLING = frozenset({"booking_cancelled", "line_cancelled"})
 CHANGING = frozenset({"line_moved", "party_changed"})
-LIVING = frozenset({"booking_confirmed", "line_moved", "party_changed", RECEIVED, notifications.CLOSED})
-
-
-class NotSoAnyMore(Exception):
-    """What the message would say is not true now."""
-
-
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """A message ready to be sent: its words, and its calendar files one after the other (RFC 5545, 3.4)."""
-
-    written: Written
-    calendar: str
+CONFIRMED = "booking_confirmed"
+LIVING = frozenset({CONFIRMED, "line_moved", "party_changed", RECEIVED, notifications.CLOSED})
 
 
 def draft(row: Notification) -> Draft:
@@ -49,37 +41,25 @@ def draft(row: Notification) -> Draft:
 
 def _about_booking(row: Notification) -> Draft:
     booking = Booking.objects.select_related("customer").get(id=row.subject_id)
-    fact = _fact(row)
+    fact = fact_of(row)
     if row.kind in LIVING and booking.status != Booking.Status.CONFIRMED:
         raise NotSoAnyMore
     page = booking_page(booking.number)
-    lines = _lines_of(fact, page)
+    lines = lines_of(fact, page)
     letter = replace(
-        _letter_of(row, page, lines),
+        letter_of(row, page, lines),
         visits=_visits_now(fact, lines),
         visits_before=_visits_before(fact),
     )
     letter = replace(letter, **_money(fact, booking, row.language))  # type: ignore[arg-type]  # names of its strings
+    if row.kind in LIVING:
+        letter = money_letters.with_balance(letter, booking)
+    if row.kind == CONFIRMED and letter.paid:
+        letter = replace(letter, receipt=booking_link(booking, to="receipt"))
     if row.kind == notifications.CLOSED:
         return Draft(write_letter(replace(letter, link_label="choose")), "")
     method = "CANCEL" if row.kind in CANCELLING else "REQUEST"
     return Draft(write_letter(letter), _invitations(row, page, lines, method, fact))
-
-
-def _fact(row: Notification) -> Any:
-    """Return the booking's fact; of a message sent again, the one that it first told of."""
-    fact = BookingEvent.objects.get(id=row.fact_id, organization=row.organization_id)
-    while fact.kind == notifications.REPEATED:
-        first = Notification.objects.get(id=fact.after["notification"], organization=row.organization_id)
-        fact = BookingEvent.objects.get(id=first.fact_id, organization=row.organization_id)
-    return fact
-
-
-def _lines_of(fact: Any, page: BookingPage) -> list[Line]:
-    """Return the lines that a fact names, else those that are live."""
-    named = {str(line) for side in (fact.before, fact.after) for line in (*side.get("lines", []), side.get("line"))}
-    found = [line for line in page.lines if str(line.id) in named]
-    return found or [line for line in page.lines if line.status == Line.Status.LIVE] or list(page.lines)
 
 
 def _visits_now(fact: Any, lines: Sequence[Line]) -> tuple[Visit, ...]:
@@ -113,16 +93,6 @@ def _money(fact: Any, booking: Booking, language: str) -> dict[str, str]:
     return written
 
 
-def _letter_of(row: Notification, page: BookingPage, lines: Sequence[Line]) -> Letter:
-    booking = page.booking
-    link = reverse("open-booking", kwargs={"number": booking.number, "token": booking.token})
-    return Letter(
-        kind=row.kind, language=row.language, organization=page.organization.name, name=booking.contact_name,
-        number=booking.number, link=settings.SITE_URL + link, link_label="manage",
-        visits=tuple(visit_of(line.session, line.party_size) for line in lines), zone=page.zone,
-    )  # fmt: skip
-
-
 def _invitations(row: Notification, page: BookingPage, lines: Sequence[Line], method: str, fact: Any) -> str:
     organizer = parseaddr(settings.MAIL_FROM)[1]
     files = (
@@ -134,18 +104,18 @@ def _invitations(row: Notification, page: BookingPage, lines: Sequence[Line], me
 def _given_away(row: Notification) -> Draft:
     """Tell who had it: no link, no new name; and their calendar forgets it."""
     booking = Booking.objects.get(id=row.subject_id)
-    fact = _fact(row)
+    fact = fact_of(row)
     page = booking_page(booking.number)
-    lines = _lines_of(fact, page)
+    lines = lines_of(fact, page)
     former = Customer.objects.filter(id=fact.before.get("customer")).first()
-    letter = replace(_letter_of(row, page, lines), link="", name=former.name if former else "")
+    letter = replace(letter_of(row, page, lines), link="", name=former.name if former else "")
     return Draft(write_letter(letter), _invitations(row, page, lines, "CANCEL", fact))
 
 
 def _offered(row: Notification) -> Draft:
     """Ask whether somebody takes a booking over, while it is offered to them."""
     booking = Booking.objects.get(id=row.subject_id)
-    fact = _fact(row)
+    fact = fact_of(row)
     try:
         contact = transfers.require_open(fact, booking)
     except transfers.TransferOfferOver as over:
@@ -153,7 +123,7 @@ def _offered(row: Notification) -> Draft:
     page = booking_page(booking.number)
     live = [line for line in page.lines if line.status == Line.Status.LIVE]
     letter = replace(
-        _letter_of(row, page, live), name=contact.name, giver=booking.contact_name, number="",
+        letter_of(row, page, live), name=contact.name, giver=booking.contact_name, number="",
         link=settings.SITE_URL + reverse("transfer-offer", kwargs=offer_address(fact)), link_label="take_over",
         until=transfers.ends_at(fact),
         total=money_in(booking.total_minor, booking.currency, row.language) if booking.total_minor else "",
@@ -172,7 +142,7 @@ def _reminder(row: Notification) -> Draft:
     ]
     if not lines or booking.customer.email != row.recipient:
         raise NotSoAnyMore
-    letter = replace(_letter_of(row, booking_page(booking.number), lines), kind=REMINDER)
+    letter = replace(letter_of(row, booking_page(booking.number), lines), kind=REMINDER)
     return Draft(write_letter(letter), "")
 
 
@@ -180,7 +150,7 @@ def _to_staff(row: Notification) -> Draft:
     """Tell staff of a booking, with the way to its page in the admin."""
     page = booking_page(Booking.objects.get(id=row.subject_id).number)
     link = settings.SITE_URL + reverse("admin:bookings_booking_change", args=[row.subject_id])
-    letter = replace(_letter_of(row, page, page.lines), name="", link=link, link_label="look")
+    letter = replace(letter_of(row, page, page.lines), name="", link=link, link_label="look")
     return Draft(write_letter(letter), "")
 
 
@@ -220,15 +190,10 @@ def _resume(row: Notification) -> Draft:
     return Draft(write_letter(letter), "")
 
 
-def visit_of(session: Session, party_size: int) -> Visit:
-    """Return a session as a letter shows it."""
-    venue = session.activity.venue
-    return Visit(session.activity.name, venue.name, session.starts_at, session.ends_at, venue.zone, party_size)
-
-
 WRITERS: Mapping[str, Callable[[Notification], Draft]] = {
     **dict.fromkeys(notifications.CHANGED | {RECEIVED}, _about_booking),
     **dict.fromkeys(notifications.TO_STAFF, _to_staff),
+    **money_letters.WRITERS,
     TRANSFERRED: _given_away,
     notifications.OFFERED: _offered,
     REMINDER: _reminder,

@@ -5,7 +5,7 @@ written when a message is sent.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -13,7 +13,7 @@ from uuid import UUID
 from alerts.models import Notification
 from alerts.sources import AnyFact
 from bookings import transfer_links
-from bookings.models import Booking, Customer, Line, ResumeLink, WaitlistEntry
+from bookings.models import Booking, BookingEvent, Customer, Line, ResumeLink, WaitlistEntry
 from config.kit.clock import database_now
 from config.kit.tokens import keyed_digest
 from config.tenants.models import Membership
@@ -28,8 +28,12 @@ CHANGED = frozenset(
 )  # fmt: skip
 REPEATED = "message_repeated"
 TO_STAFF = frozenset({"duplicate_refused", "duplicate_overridden"})  # beside the alert, to who runs the organization
+BALANCES = frozenset({"balance_reminded", "balance_overdue"})
+DISPUTED, DISPUTE_TO_STAFF = "payment_disputed", "dispute_opened"  # the same fact, in words for each
+PAID, RETURNED, LATE = "payment_received", "payment_returned", "late_payment_returned"
+MONEY = frozenset({PAID, RETURNED, LATE, "refund_failed", DISPUTED})
 TOLD: Mapping[str, frozenset[str]] = {
-    "booking": CHANGED | TO_STAFF | {TRANSFERRED, OFFERED, REPEATED},
+    "booking": CHANGED | TO_STAFF | MONEY | BALANCES | {TRANSFERRED, OFFERED, REPEATED},
     "waitlist": frozenset({"waitlist_joined", "waitlist_offered", "waitlist_lapsed", REPEATED}),
     "resume": frozenset({"resume_link_asked"}),
 }
@@ -100,6 +104,30 @@ def _once_more(fact: Any) -> Iterator[Addressee]:
     """Tell again what staff asked to be told again."""
     was = Notification.objects.get(id=fact.after["notification"], organization=fact.organization_id)
     yield Addressee(was.recipient, was.language, was.subject_id, was.kind)
+
+
+def _who_paid(fact: Any) -> Iterator[Addressee]:
+    """Tell the customer what became of money, also of what is over; not what another message says already."""
+    booking = _lock_booking(fact.booking_id)
+    if booking.customer.erased_at is None and not _is_told_otherwise(fact):
+        yield _about(booking, booking.customer, fact.kind)
+
+
+def _is_told_otherwise(fact: Any) -> bool:
+    """Is it what confirmed the booking, the end of a late payment that was announced, or a checkout begun anew?"""
+    if fact.kind == PAID:
+        return bool(fact.to_status != Booking.Status.CONFIRMED)
+    if fact.kind != RETURNED:
+        return False
+    events = BookingEvent.objects.filter(booking=fact.booking_id)
+    announced = events.filter(kind=LATE, after__payment=fact.after.get("payment"))
+    return announced.exists() or events.filter(kind="checkout_left").exists()
+
+
+def _payer_and_staff(fact: Any) -> Iterator[Addressee]:
+    """Tell the customer, and those who have to answer the bank."""
+    yield from _who_paid(fact)
+    yield from (replace(each, kind=DISPUTE_TO_STAFF) for each in _who_runs_it(fact))
 
 
 def _who_runs_it(fact: Any) -> Iterator[Addressee]:
@@ -184,6 +212,8 @@ def _owner_of_basket(link: ResumeLink) -> Iterator[Addressee]:
 TELLERS: Mapping[str, Callable[[Any], Iterable[Addressee]]] = {
     **dict.fromkeys(CHANGED, _customer_of_booking),
     **dict.fromkeys(TO_STAFF, _who_runs_it),
+    **dict.fromkeys(MONEY | BALANCES, _who_paid),
+    DISPUTED: _payer_and_staff,
     TRANSFERRED: _both_customers,
     OFFERED: _invited,
     REPEATED: _once_more,

@@ -90,7 +90,7 @@ class CancelForm(ActForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        choices = [(str(line.id), _name_of(line)) for line in self.live()]
+        choices = [(str(line.id), name_of_line(line)) for line in self.live()]
         self.fields["lines"].choices = choices  # type: ignore[attr-defined]
         self.fields["lines"].initial = [value for value, _ in choices]
 
@@ -213,7 +213,8 @@ FORMS: Mapping[str, type[ActForm]] = {
 }
 
 
-def _name_of(line: Line) -> str:
+def name_of_line(line: Line) -> str:
+    """Return what a line is, when, and for how many."""
     zone = line.session.activity.venue.zone
     at = line.session.starts_at
     return f"{line.session.activity.name}, {day_text(at, zone)}, {clock_text(at, zone)}, for {line.party_size}"
@@ -272,7 +273,7 @@ class BookingActs(Page):
             actor = staff_actor(request, form.cleaned_data["reason"])
             try:
                 if "do" in request.POST:
-                    return self._done(request, form, form.do(actor, _version(request)))
+                    return self._done(request, form, form.do(actor, asked_version(request)))
                 consequence = form.preview(actor)
                 amendments.require_allowed(consequence)
             except Refusal as refused:
@@ -280,7 +281,7 @@ class BookingActs(Page):
         context = {
             **self.admin_site.each_context(request), "title": f"{form.title}: booking {booking.number}",
             "opts": self.opts, "booking": booking, "form": form, "consequence": consequence, "refusal": refusal,
-            "name_of": _name_of(form.line) if isinstance(form, LineForm) and form.line else "",
+            "name_of": name_of_line(form.line) if isinstance(form, LineForm) and form.line else "",
             "others": _others(form),
         }  # fmt: skip
         wrong = 422 if form.is_bound and form.errors else 200
@@ -293,7 +294,7 @@ class BookingActs(Page):
         return redirect("admin:bookings_booking_change", booking.id)
 
 
-def _version(request: HttpRequest) -> int:
+def asked_version(request: HttpRequest) -> int:
     """Return the version that the page showed; what it cannot be matches none."""
     text = request.POST.get("version", "")
     return int(text) if text.isascii() and text.isdigit() else 0
@@ -303,4 +304,4 @@ def _others(form: ActForm) -> list[tuple[str, str]]:
     """Return the other lines that the page could be about."""
     if not isinstance(form, LineForm):
         return []
-    return [(str(line.id), _name_of(line)) for line in form.live() if form.line and line.id != form.line.id]
+    return [(str(line.id), name_of_line(line)) for line in form.live() if form.line and line.id != form.line.id]

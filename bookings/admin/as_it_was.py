@@ -74,7 +74,7 @@ def _row(line: LineThen, session: Session, currency: str) -> dict[str, Any]:
         "starts": f"{day_text(session.starts_at, zone)}, {clock_text(session.starts_at, zone)}",
         "people": line.party_size,
         "places": line.places,
-        "amount": money_text(line.amount_minor, currency),
+        "amount": money_text(line.net_minor, currency),
         "fee": money_text(line.fee_minor, currency) if line.fee_minor else "",
         "status": line.status,
         "attendance": line.attendance.replace("_", " "),

@@ -13,7 +13,7 @@ from bookings.models import Attempt
 from config.kit.admin import ShownAdmin
 from config.kit.display import utc_text
 from config.tenants.scoping import OWNER_FILTER, ByRole
-from scheduling.services.reservations import NotEnoughPlaces
+from scheduling.services.assessing import NotEnoughPlaces
 
 TOLD = 8  # letters of a digest: enough to see that two are the same
 

@@ -15,12 +15,15 @@ from bookings.admin.acts import BookingActs
 from bookings.admin.as_it_was import AsItWas, address_of_history
 from bookings.admin.cancellations import CancellationPages
 from bookings.admin.desk import Desk
+from bookings.admin.money_acts import MoneyActs
+from bookings.admin.money_box import money_box
 from bookings.models import Booking, Line
 from bookings.timeline import timeline_of
 from config.kit.admin import ShownAdmin, ShownInline
 from config.kit.display import money_text, utc_text
 from config.tenants.scoping import OWNER_FILTER, ByRole, PartByRole
 from scheduling.change_words import plural
+from scheduling.prices import party_text
 
 
 class LineInline(PartByRole, ShownInline):
@@ -48,7 +51,7 @@ class LineInline(PartByRole, ShownInline):
     @admin.display(description="places for")
     def party(self, line: Line) -> str:
         """Return the party by its units."""
-        return ", ".join(f"{unit['count']} × {unit['name']}" for unit in line.quote)
+        return party_text(line.quote)
 
     @admin.display(description="participants")
     def people(self, line: Line) -> str:
@@ -67,7 +70,7 @@ class LineInline(PartByRole, ShownInline):
 
 
 @admin.register(Booking)
-class BookingAdmin(BookingActs, AsItWas, CancellationPages, ByRole, ShownAdmin):
+class BookingAdmin(BookingActs, MoneyActs, AsItWas, CancellationPages, ByRole, ShownAdmin):
     """To look at; they change through their services. Adding one is booking for a caller; acts have pages."""
 
     can_add = True
@@ -82,6 +85,7 @@ class BookingAdmin(BookingActs, AsItWas, CancellationPages, ByRole, ShownAdmin):
     search_fields = ("number", "contact_name", "contact_phone", "customer__email", "customer__name", "customer__phone")
     search_help_text = "Search by number, name, e-mail address or phone"
     ordering = ("-created_at",)
+    change_form_outer_before_template = "admin/bookings/booking/_top.html"
 
     def name_of(self, row: Booking) -> str:
         """Name it by its number."""
@@ -109,6 +113,16 @@ class BookingAdmin(BookingActs, AsItWas, CancellationPages, ByRole, ShownAdmin):
         html = render_to_string("admin/_timeline.html", context)
         return mark_safe(html)  # noqa: S308 a template's own output: it has escaped what it was given
 
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        """Show its money to those who may look at payments."""
+        booking: Booking | None = context["original"]
+        if booking is not None:
+            context["money"] = money_box(request, booking)
+        response: HttpResponse = super().render_change_form(request, context, *args, **kwargs)
+        return response
+
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:  # noqa: ARG002
         """Book for a caller: find the session, then who comes."""
         if not self.has_add_permission(request):
@@ -117,7 +131,9 @@ class BookingAdmin(BookingActs, AsItWas, CancellationPages, ByRole, ShownAdmin):
         booking = desk.book() if request.method == "POST" else None
         if booking:
             self.log_addition(request, booking, "Booked for a caller")
-            text = f"Booked: {booking.number} for {booking.contact_name}, {self.total(booking)}."
+            waits = booking.status == Booking.Status.PENDING
+            what = "Kept until it is paid" if waits else "Booked"
+            text = f"{what}: {booking.number} for {booking.contact_name}, {self.total(booking)}."
             self.message_user(request, text, messages.SUCCESS)
             return redirect("admin:bookings_booking_change", booking.id)
         context = {

@@ -17,13 +17,16 @@ from config.kit.clock import database_now
 from config.kit.facts import Actor, ActorKind
 from config.kit.refusals import Refusal
 from config.tenants.scoping import may, within
+from payments.methods import PaymentMethod
+from payments.services.charges import can_pay_online
 from scheduling import pages
 from scheduling.forms import PartyForm
 from scheduling.models import Activity
-from scheduling.services.reservations import NotEnoughPlaces, Party
+from scheduling.services.assessing import NotEnoughPlaces, Party
 
 KIND = "bookings.booking"
 OVERBOOK = "overbook_sessions"  # the right
+CODES = ("promo_code", "voucher")
 
 
 class DayForm(forms.Form):
@@ -50,6 +53,12 @@ class CallerForm(PartyForm):
     name = forms.CharField(max_length=200, error_messages={"required": "Ask for the name."})
     email = forms.EmailField(label="E-mail", error_messages={"required": "Ask for the e-mail address."})
     phone = forms.CharField(max_length=40, required=False, widget=forms.TextInput(attrs={"type": "tel"}))
+    payment_method = forms.ChoiceField(
+        widget=forms.RadioSelect, required=False, label="How it is paid",
+        help_text="With a link, the places are kept for some minutes. What costs nothing is booked at once.",
+    )  # fmt: skip
+    promo_code = forms.CharField(max_length=60, required=False, widget=forms.TextInput(attrs={"autocomplete": "off"}))
+    voucher = forms.CharField(max_length=40, required=False, widget=forms.TextInput(attrs={"autocomplete": "off"}))
     confirm_duplicate = forms.BooleanField(required=False, label="A second booking is meant")
     duplicate_reason = forms.CharField(
         max_length=500, required=False, label="It is meant because", help_text="It is kept with the booking."
@@ -68,6 +77,11 @@ class CallerForm(PartyForm):
         self.fields["session"].choices = [  # type: ignore[attr-defined]
             (str(row.id), row.clock) for row in sessions if row.is_available or (may_overbook and row.is_full)
         ]
+        ways = _ways_to_pay(activity)
+        self.fields["payment_method"].choices = ways  # type: ignore[attr-defined]
+        self.fields["payment_method"].initial = ways[0][0] if ways else None
+        if not ways:
+            del self.fields["payment_method"]
         if not may_overbook:  # then nobody reads what is sent under this name
             del self.fields["overbook_reason"]
 
@@ -79,6 +93,13 @@ class CallerForm(PartyForm):
     def clean_email(self) -> str:
         """Without case: A@x and a@x are one customer."""
         return str(self.cleaned_data["email"]).lower()
+
+
+def _ways_to_pay(activity: Activity) -> list[tuple[str, str]]:
+    """Return how it can be paid for, the plainest first."""
+    on_arrival = [(PaymentMethod.PAY_ON_ARRIVAL.value, "On arrival")] if activity.pay_on_arrival else []
+    online = [(PaymentMethod.ONLINE.value, "Now, with a link to the payment page")]
+    return [*on_arrival, *(online if can_pay_online(activity.organization_id) else [])]
 
 
 class Desk:
@@ -116,8 +137,16 @@ class Desk:
         except Refusal as refusal:
             self.refused = refusal.status
             self.form.is_short = isinstance(refusal, NotEnoughPlaces)
-            self.form.add_error(None, _sentences(refusal))
+            self._say(refusal, self.form)
         return None
+
+    def _say(self, refusal: Refusal, form: CallerForm) -> None:
+        """Put what is about a code at its field, the rest above."""
+        own = [error for error in refusal.errors if error.field in CODES]
+        for error in own:
+            form.add_error(error.field, error.detail)
+        if len(own) < max(len(refusal.errors), 1):
+            form.add_error(None, _sentences(refusal))
 
     def _ask_about(self, refusal: DuplicateBooking, form: CallerForm) -> None:
         self.refused = refusal.status
@@ -136,11 +165,14 @@ def _book(request: HttpRequest, activity: Activity, form: CallerForm) -> Booking
     return checkout.book_lines(
         lines=[Wanted(party)],
         contact=Contact(email=data["email"], name=data["name"], phone=data["phone"]),
-        terms=Terms(confirm_duplicate=data["confirm_duplicate"], duplicate_reason=data["duplicate_reason"]),
+        terms=Terms(
+            payment_method=data.get("payment_method") or None, confirm_duplicate=data["confirm_duplicate"],
+            duplicate_reason=data["duplicate_reason"], promo_code=data["promo_code"], voucher=data["voucher"],
+        ),
         actor=Actor(kind=ActorKind.STAFF, channel="admin", id=request.user.pk),
         organization_id=activity.organization_id,
         overbook_reason=data.get("overbook_reason", "").strip(),
-    )
+    )  # fmt: skip
 
 
 def _sentences(refusal: Refusal) -> list[str]:

@@ -10,6 +10,8 @@ from django.http import HttpRequest, HttpResponse
 from rest_framework.exceptions import ValidationError
 from rest_framework.serializers import Serializer
 
+from bookings.api.money import payment_of
+from bookings.code_guesses import counted_guesses
 from bookings.labels import label_of
 from bookings.models import Booking
 from bookings.serializers import BookingSerializer, ConfirmSerializer
@@ -57,12 +59,14 @@ def _book(request: HttpRequest) -> HttpResponse:
     contact, actor = Contact(**data["customer"]), actor_of(request, key)
     terms = Terms(
         payment_method=data.get("payment_method"), expected_total=data.get("expected_total"),
-        confirm_duplicate=data["confirm_duplicate"],
+        confirm_duplicate=data["confirm_duplicate"], promo_code=data.get("promo_code", ""),
+        voucher=data.get("voucher", ""), currency=data.get("currency", ""),
     )  # fmt: skip
     basket = data.get("basket")
     if basket and not is_valid_token(data.get("basket_token"), purpose="basket", subject=basket):
         raise NotFound
-    with _naming_its_own(request, key, basket=basket):
+    guesses = counted_guesses(request, terms.promo_code, terms.voucher, is_exempt=key is not None)
+    with _naming_its_own(request, key, basket=basket), guesses:
         if basket:
             booking = checkout.book_basket(
                 basket=basket, contact=contact, terms=terms, actor=actor, people=held_people(data), claim=claim
@@ -72,7 +76,7 @@ def _book(request: HttpRequest) -> HttpResponse:
                 lines=wanted_lines(data), contact=contact,
                 terms=terms, actor=actor, organization_id=key.organization_id if key else None, claim=claim,
             )  # fmt: skip
-    return answer(booking_json(booking), status=201)
+    return answer({**booking_json(booking), "payment": payment_of(request, booking)}, status=201)
 
 
 @contextmanager
@@ -181,6 +185,9 @@ def booking_json(booking: Booking) -> dict[str, Any]:
         "payment_method": booking.payment_method,
         "total": money(booking.total_minor, booking.currency),
         "fee": money(booking.fee_minor, booking.currency),
+        "rebate": money(booking.rebate_minor, booking.currency),
+        "deposit": None if booking.deposit_minor is None else money(booking.deposit_minor, booking.currency),
+        "balance_due_at": instant(booking.balance_due_at) if booking.balance_due_at else None,
         "lines": [_line_json(line, booking.currency) for line in lines],
     }  # fmt: skip
 
@@ -202,6 +209,7 @@ def _line_json(line: Any, currency: str) -> dict[str, Any]:
         "attendance": line.attendance,
         "party_size": line.party_size,
         "price": {**money(line.amount_minor, currency), "lines": line.quote},
+        "discount": money(line.discount_minor, currency),
         "participants": [{"id": person.id, "name": person.name} for person in line.people],
     }
 

@@ -5,11 +5,12 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 
 from bookings.api.bookings import held_people, wanted_lines
+from bookings.code_guesses import counted_guesses
 from bookings.orders import Contact, Terms
 from bookings.serializers import BookingSerializer
 from bookings.services import duplicates
 from bookings.services.validation import LineVerdict, Order, Verdict, validate_booking
-from config.kit.api import answer, api_view, checked, money, read_json
+from config.kit.api import answer, api_view, checked, instant, money, read_json
 from config.kit.facts import ActorKind
 from config.kit.refusals import FieldError, NotFound
 from config.kit.tokens import is_valid_token
@@ -19,17 +20,24 @@ from scheduling.models import Reservation
 
 
 def _validate(request: HttpRequest) -> HttpResponse:
-    """POST bookings/validate: every line, every error and the total, as POST bookings would find them now.
+    """POST bookings/validate: every line, every error, the total and what is due, as POST bookings would find them now.
 
-    Whether the address has booked the same already is told to programs of the organization alone.
+    What the address has booked already, or which code it has used, is told to programs of the organization alone.
+    Refuses with TooManyCodes.
     """
     data = checked(BookingSerializer, read_json(request))
     key = api_key_of(request, scope=ApiKey.Scope.BOOKINGS)
-    return answer(verdict_json(validate_booking(_order(data, key))))
+    with counted_guesses(request, data["promo_code"], data["voucher"], is_exempt=key is not None) as guesses:
+        verdict = validate_booking(_order(data, key))
+        guesses.tell(verdict.errors)
+    return answer(verdict_json(verdict))
 
 
 def _order(data: dict[str, Any], key: ApiKey | None) -> Order:
-    terms = Terms(data.get("payment_method"), data.get("expected_total"), data["confirm_duplicate"])
+    terms = Terms(
+        data.get("payment_method"), data.get("expected_total"), data["confirm_duplicate"],
+        promo_code=data["promo_code"], voucher=data["voucher"], currency=data["currency"],
+    )  # fmt: skip
     owner = key.organization_id if key else None
     return Order(
         Contact(**data["customer"]), terms, lines=() if data.get("basket") else wanted_lines(data), held=_held(data),
@@ -58,9 +66,29 @@ def verdict_json(verdict: Verdict) -> dict[str, Any]:
     return {
         "bookable": verdict.is_bookable,
         "lines": [_line_json(line) for line in verdict.lines],
-        "total": None if verdict.total_minor is None else money(verdict.total_minor, verdict.lines[0].currency),
+        **_quote_json(verdict),
         "payment_method": verdict.method,
         "errors": [_error_json(error) for error in verdict.errors],
+    }
+
+
+def _quote_json(verdict: Verdict) -> dict[str, Any]:
+    """Write what it comes to, and what is due when; all of it null while a line has no price."""
+    quote = verdict.quote
+    if quote is None:
+        nothing = ("total", "discount", "deposit", "due_now", "due_later", "balance_due_at", "promo", "voucher")
+        return {**dict.fromkeys(nothing), "explanation": []}
+    code, used = quote.rebate, verdict.voucher
+    return {
+        "total": money(quote.total_minor, quote.currency),
+        "discount": money(quote.discount_minor, quote.currency),
+        "deposit": None if quote.deposit_minor is None else money(quote.deposit_minor, quote.currency),
+        "due_now": money(quote.due_now_minor, quote.currency),
+        "due_later": money(quote.due_later_minor, quote.currency),
+        "balance_due_at": instant(quote.balance_due_at) if quote.balance_due_at else None,
+        "promo": {"code": code.code, "discount": money(quote.discount_minor, quote.currency)} if code else None,
+        "voucher": {"code": used.code, "pays": money(quote.voucher_minor, quote.currency)} if used else None,
+        "explanation": quote.explained(),
     }
 
 
@@ -72,7 +100,20 @@ def _line_json(line: LineVerdict) -> dict[str, Any]:
         "party_size": line.party_size or None,
         "available_spots": line.available_spots,
         "price": price,
+        **_line_money(line),
         "errors": [_error_json(error) for error in line.errors],
+    }
+
+
+def _line_money(line: LineVerdict) -> dict[str, Any]:
+    """Write what a code takes off, what is left, and what of it is due at once where there is a deposit."""
+    if line.money is None:
+        return {"discount": None, "total": None, "deposit": None}
+    deposit = line.money.deposit_minor
+    return {
+        "discount": money(line.money.discount_minor, line.currency),
+        "total": money(line.money.net_minor, line.currency),
+        "deposit": None if deposit is None else money(deposit, line.currency),
     }
 
 

@@ -39,8 +39,12 @@ class Booking(TenantModel):
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.PENDING)
     payment_method = models.CharField(max_length=16, choices=PaymentMethod.choices)
     currency = models.CharField(max_length=3)
-    total_minor = models.PositiveIntegerField()  # minor units: what live lines cost, and the fees
+    total_minor = models.PositiveIntegerField()  # minor units: live lines less discounts, and fees, less the rebate
     fee_minor = models.PositiveIntegerField(default=0, db_default=0)  # of changes and cancelled lines
+    rebate_minor = models.PositiveIntegerField(default=0, db_default=0)  # let off by staff, and given back where paid
+    # What had to be paid to confirm it, where that is less than the total; the rest is due by then. None: all of it.
+    deposit_minor = models.PositiveIntegerField(null=True, blank=True)
+    balance_due_at = models.DateTimeField(null=True, blank=True)
     language = models.CharField(max_length=5, choices=Language.choices, default=Language.ENGLISH, db_default="en")
     archived_at = models.DateTimeField(
         null=True, blank=True, editable=False
@@ -66,12 +70,20 @@ class Booking(TenantModel):
                 condition=~models.Q(payment_method="free") | models.Q(total_minor=0), name="booking_free_means_zero"
             ),
             models.CheckConstraint(
+                condition=models.Q(deposit_minor=None, balance_due_at=None)
+                | models.Q(deposit_minor__isnull=False, balance_due_at__isnull=False),
+                name="booking_deposit_has_a_date",
+            ),
+            models.CheckConstraint(
                 condition=models.Q(number__regex="^[0-9A-HJKMNP-TV-Z]{8}$"), name="booking_number_form"
             ),
         ]
         indexes = [
             models.Index(fields=["status", "created_at"], name="booking_by_status"),
             models.Index(fields=["customer", "status"], name="booking_by_customer"),
+            models.Index(
+                fields=["balance_due_at"], condition=models.Q(balance_due_at__isnull=False), name="booking_by_balance"
+            ),
         ]
 
     def __str__(self) -> str:

@@ -3,8 +3,7 @@
 from django.db import models
 
 from bookings.models.booking import Booking
-from config.kit.facts import ActorKind, Fact
-from config.kit.ids import uuid7
+from config.kit.facts import ActorKind, Fact, FactDetail
 from config.tenants.models import Organization, TenantModel
 
 
@@ -38,20 +37,10 @@ class BookingEvent(Fact):
         return f"{self.seq} {self.kind}"
 
 
-class BookingEventDetail(TenantModel):
+class BookingEventDetail(FactDetail, TenantModel):
     """The erasable side of a fact: address, browser, free text. The chain covers their salted digest, not them."""
 
-    erasable = True
-
-    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     event = models.OneToOneField(BookingEvent, on_delete=models.PROTECT, related_name="detail", db_constraint=False)
-    salt = models.CharField(max_length=32)
-    ip_address = models.GenericIPAddressField(null=True, blank=True)
-    user_agent = models.CharField(max_length=400, blank=True)
-    note = models.TextField(blank=True)
 
     class Meta(TenantModel.Meta):
         pass
-
-    def __str__(self) -> str:
-        return f"detail of {self.event_id}"

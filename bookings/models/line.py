@@ -42,12 +42,16 @@ class Line(TenantModel):
     )
     booking = models.ForeignKey(Booking, on_delete=models.PROTECT, related_name="lines", db_constraint=False)
     session = models.ForeignKey(Session, on_delete=models.PROTECT, related_name="lines", db_constraint=False)
-    # The one that holds its places now; a move or a late payment brings a new one.
-    reservation = models.OneToOneField(Reservation, on_delete=models.PROTECT, related_name="line", db_constraint=False)
+    # The one that holds its places now; a move or a late payment brings a new one. Of several lines of one reservation
+    # (a checkout that was begun anew) one is live.
+    reservation = models.ForeignKey(
+        Reservation, on_delete=models.PROTECT, related_name="lines", db_constraint=False, db_index=False
+    )
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.LIVE)
     attendance = models.CharField(max_length=10, choices=Attendance.choices, default=Attendance.EXPECTED)
     party_size = models.PositiveIntegerField()
-    amount_minor = models.PositiveIntegerField()
+    amount_minor = models.PositiveIntegerField()  # as quoted
+    discount_minor = models.PositiveIntegerField(default=0, db_default=0)  # its share of a promo code
     quote = models.JSONField()  # as it stood on the reservation
     cancelled_at = models.DateTimeField(null=True, blank=True, editable=False)
     fee_minor = models.PositiveIntegerField(default=0, db_default=0)  # kept of its amount when it was cancelled
@@ -74,6 +78,12 @@ class Line(TenantModel):
             ),
             models.CheckConstraint(
                 condition=models.Q(fee_minor__lte=models.F("amount_minor")), name="line_fee_within_amount"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(discount_minor__lte=models.F("amount_minor")), name="line_discount_within_amount"
+            ),
+            models.UniqueConstraint(
+                fields=["reservation"], condition=models.Q(status="live"), name="line_reservation_once"
             ),
             models.UniqueConstraint(
                 fields=["duplicate_key"],

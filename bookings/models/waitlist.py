@@ -4,8 +4,7 @@ from django.db import models
 from django.db.models.functions import Lower, Now
 
 from bookings.models.booking import Booking
-from config.kit.facts import ActorKind, Fact
-from config.kit.ids import uuid7
+from config.kit.facts import ActorKind, Fact, FactDetail
 from config.kit.tokens import make_token
 from config.kit.transitions import Transitions
 from config.tenants.models import Language, Organization, TenantModel
@@ -133,20 +132,10 @@ class WaitlistEvent(Fact):
         return f"{self.seq} {self.kind}"
 
 
-class WaitlistEventDetail(TenantModel):
+class WaitlistEventDetail(FactDetail, TenantModel):
     """The erasable side of a fact."""
 
-    erasable = True
-
-    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     event = models.OneToOneField(WaitlistEvent, on_delete=models.PROTECT, related_name="detail", db_constraint=False)
-    salt = models.CharField(max_length=32)
-    ip_address = models.GenericIPAddressField(null=True, blank=True)
-    user_agent = models.CharField(max_length=400, blank=True)
-    note = models.TextField(blank=True)
 
     class Meta(TenantModel.Meta):
         pass
-
-    def __str__(self) -> str:
-        return f"detail of {self.event_id}"

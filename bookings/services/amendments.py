@@ -10,9 +10,8 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Q
-
 from bookings import policies
+from bookings.booking_quotes import DepositTerms
 from bookings.models import AffectedLine, Booking, BookingEvent, Line
 from bookings.policies import Act, Consequence, LineMoney, Obstacle, Situation, Terms
 from bookings.services import lifecycle
@@ -23,8 +22,9 @@ from config.kit.facts import Actor, ActorKind
 from config.kit.idempotency import Claim
 from config.kit.refusals import Refusal, invalid
 from payments.methods import PaymentMethod, settling_method
+from payments.services import charges
 from scheduling.effects import CLOSE
-from scheduling.models import Activity, Session
+from scheduling.models import Activity, ScheduleChange, Session
 from scheduling.services import capacity
 
 LONGEST_NOTE = 500
@@ -84,7 +84,8 @@ class Case:
     ) -> Consequence:  # fmt: skip
         """Return what an act comes to that leaves lines of this money, and adds a fee to the booking or to lines."""
         booking = self.booking
-        total = policies.total_of(money, fee_minor=booking.fee_minor + fee_minor)
+        fees = booking.fee_minor + fee_minor
+        total = policies.total_of(money, fee_minor=fees, rebate_minor=booking.rebate_minor)
         return Consequence(
             currency=booking.currency, old_total_minor=booking.total_minor, total_minor=total,
             fee_minor=fee_minor + line_fees_minor, places=places, obstacles=obstacles,
@@ -107,7 +108,12 @@ def terms_of(activity: Activity) -> Terms:
 
 def money_of(line: Line) -> LineMoney:
     """Return what a line adds to the total."""
-    return LineMoney(line.amount_minor, line.fee_minor, line.status == Line.Status.LIVE)
+    return LineMoney(net_of(line), line.fee_minor, line.status == Line.Status.LIVE)
+
+
+def net_of(line: Line) -> int:
+    """Return what a line costs after its share of a promo code: of this its fees are counted."""
+    return line.amount_minor - line.discount_minor
 
 
 # Opening a case ---------------------------------------------------------------------------------------------------
@@ -200,10 +206,10 @@ def live_line(case: Case, line_id: UUID) -> Line:
 
 def _released(lines: Sequence[Line]) -> frozenset[UUID]:
     """Return the lines in sessions that were closed with offers, until somebody keeps them, or that are legacy."""
-    closed = {line.session_id for line in lines if line.session.status == Session.Status.CLOSED}
-    rows = AffectedLine.objects.filter(Q(line__in=lines) | Q(line__session__in=closed), effect=CLOSE)
+    rows = AffectedLine.objects.filter(line__in=lines, effect=CLOSE)
     decisions: dict[UUID, str] = {}
-    over: set[str] = set()
+    closed = {line.session for line in lines if line.session.status == Session.Status.CLOSED}
+    over = {str(session.id) for session in closed if _is_closed_with_offers(session)}
     for row in rows.select_related("change").order_by("created_at", "id"):
         decisions[row.line_id] = row.status
         over |= {session["session"] for session in row.change.effects["sessions"]}
@@ -215,17 +221,45 @@ def _released(lines: Sequence[Line]) -> frozenset[UUID]:
     )
 
 
+def _is_closed_with_offers(session: Session) -> bool:
+    """Will it not take place? Also who held places at that moment, and has booked them since, is offered a way out."""
+    changes = ScheduleChange.objects.filter(
+        venue=session.activity.venue_id, kind=ScheduleChange.Kind.CLOSE, status=ScheduleChange.Status.APPLIED,
+        effects__contains={"sessions": [{"session": str(session.id)}]},
+    )  # fmt: skip
+    return changes.exists()
+
+
 # Closing it -------------------------------------------------------------------------------------------------------
 
 
 def settle(case: Case, total_minor: int, lines: Collection[Line]) -> dict[str, Any]:
-    """Return a booking's new total and how it counts as settled, or raise PaymentRequired: nothing is charged here."""
+    """Return a booking's new total and how it is paid for, or raise PaymentRequired: nothing is charged here."""
     booking = case.booking
     if booking.payment_method != PaymentMethod.FREE or not total_minor:
         return {"total_minor": total_minor}
     on_arrival = all(line.session.activity.pay_on_arrival for line in lines)
-    method = settling_method(chosen=None, total_minor=total_minor, on_arrival_allowed=on_arrival)
+    method = settling_method(
+        chosen=None, total_minor=total_minor, on_arrival_allowed=on_arrival,
+        online_allowed=not on_arrival and charges.can_pay_online(booking.organization_id),
+    )  # fmt: skip
     return {"total_minor": total_minor, "payment_method": method}
+
+
+def balance_due(case: Case) -> dict[str, Any]:
+    """Return until when the rest of a deposit is due, by the lines as they are written: at once, when that is over."""
+    if case.booking.balance_due_at is None:
+        return {}
+    deposits = [deposit for line in case.live if (deposit := deposit_of(line.session))]
+    due_at = min((each.balance_due_at for each in deposits), default=case.booking.balance_due_at)
+    return {"balance_due_at": max(due_at, case.now)}
+
+
+def deposit_of(session: Session) -> DepositTerms | None:
+    """Return the deposit that a session's activity asks for, by its venue's clock."""
+    activity, percent = session.activity, session.activity.deposit_percent
+    starts_at = session.starts_at.astimezone(activity.venue.zone)
+    return DepositTerms(percent, activity.balance_days, starts_at) if percent else None
 
 
 def record(

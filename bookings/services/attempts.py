@@ -142,7 +142,7 @@ def _submitted(kwargs: Mapping[str, Any]) -> Submitted:
         actor=kwargs["actor"],
         email=kwargs["contact"].email,
         sessions=[line.party.session_id for line in lines],
-        party_size=sum(line.party.party_size or sum(count for _, count in line.party.units) for line in lines),
+        party_size=sum(line.party.people for line in lines),
         basket=kwargs.get("basket"),
         claim=kwargs.get("claim"),
     )

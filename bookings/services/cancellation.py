@@ -10,13 +10,14 @@ from django.db import transaction
 from bookings import policies
 from bookings.models import AffectedLine, Booking, Line
 from bookings.policies import Act, Consequence, LineMoney
-from bookings.services import amendments, lifecycle, line_rows, schedule_changes
-from bookings.services.amendments import Case, money_of
+from bookings.services import amendments, lifecycle, line_rows, promo_codes, schedule_changes, settlement
+from bookings.services.amendments import Case, money_of, net_of
 from config.kit import idempotency
 from config.kit.facts import Actor
 from config.kit.idempotency import Claim
 from config.kit.refusals import FieldError, InvalidRequest
 from config.kit.retries import retry_on_deadlock
+from payments.models import Refund
 from scheduling.services import capacity
 
 OPEN = (Booking.Status.PENDING, Booking.Status.CONFIRMED)
@@ -39,7 +40,8 @@ def cancel_booking(
     """Cancel every line, or those that are named; with the last live one the booking is cancelled. Again is harmless.
 
     Refuses with NotFound, VersionMoved, InvalidRequest (lines of another booking, no reason), ChangeNotAllowed (the
-    terms, or the session is over) and IllegalTransition. The places are free for others in the same moment.
+    terms, or the session is over) and IllegalTransition (a part of what waits for its money). The places are free for
+    others in the same moment.
     """
     booking = lifecycle.lock_booking(booking_id)
     if idempotency.prior_effect(claim):
@@ -52,6 +54,7 @@ def cancel_booking(
         plan = plan_cancellation(case, lines)
         amendments.require_allowed(plan.consequence)
         amendments.require_shown(case, plan.consequence)
+        _require_whole(case, plan)
         if plan.fees:
             _cancel(case, plan)
     return booking
@@ -68,7 +71,7 @@ def plan_cancellation(case: Case, chosen: Sequence[UUID] | None) -> Plan:
     """Decide what goes and what is kept of it; lines that are cancelled already are left out."""
     going = _chosen(case, chosen)
     fees = {line: line_fee(case, line) for line in going}
-    money = [LineMoney(line.amount_minor, fees[line], is_live=False) if line in fees else money_of(line)
+    money = [LineMoney(net_of(line), fees[line], is_live=False) if line in fees else money_of(line)
              for line in case.lines]  # fmt: skip
     return Plan(
         fees,
@@ -80,10 +83,10 @@ def plan_cancellation(case: Case, chosen: Sequence[UUID] | None) -> Plan:
 
 
 def line_fee(case: Case, line: Line) -> int:
-    """Return what is kept of a line's amount when it is cancelled; of what was never confirmed, nothing."""
+    """Return what is kept of what a line costs when it is cancelled; of what was never confirmed, nothing."""
     if case.waive_fee or case.booking.status != Booking.Status.CONFIRMED:
         return 0
-    return policies.cancel_fee(line.amount_minor, case.situation(line))
+    return policies.cancel_fee(net_of(line), case.situation(line))
 
 
 def _chosen(case: Case, chosen: Sequence[UUID] | None) -> tuple[Line, ...]:
@@ -103,6 +106,14 @@ def _chosen(case: Case, chosen: Sequence[UUID] | None) -> tuple[Line, ...]:
 # Under the locks --------------------------------------------------------------------------------------------------
 
 
+def _require_whole(case: Case, plan: Plan) -> None:
+    """Refuse to take a part out of what waits for its money: its payment is open for the whole price."""
+    if case.booking.status == Booking.Status.PENDING and plan.fees and len(plan.fees) < len(case.live):
+        raise lifecycle.IllegalTransition(
+            "This booking waits for its payment. Cancel all of it, or begin the checkout again with less."
+        )
+
+
 def _cancel(case: Case, plan: Plan) -> None:
     """Give the places back, mark the lines, and say so: a fact for each line, and one when nothing of it is left."""
     going, is_whole = list(plan.fees), len(plan.fees) == len(case.live)
@@ -110,13 +121,18 @@ def _cancel(case: Case, plan: Plan) -> None:
     for line in going:
         line_rows.write(line, status=Line.Status.CANCELLED, cancelled_at=case.now, fee_minor=plan.fees[line])
     schedule_changes.decide_by_act(going, AffectedLine.Status.REFUND, at=case.now)
-    lifecycle.amend(case.booking, total_minor=plan.consequence.total_minor)
+    money = {**amendments.balance_due(case), "total_minor": plan.consequence.total_minor}
+    balance = settlement.amend_total(case.booking, money, at=case.now)
     for line in going if is_whole else going[:-1]:
         _record_line(case, line, booking_ends=is_whole)
     if is_whole:
         _end(case, plan)
     else:
         amendments.record(case, "line_cancelled", plan.consequence, before=_before(going[-1]), after=_gone(going[-1]))
+    settlement.settle_up(
+        case.booking, actor=case.actor, reason=Refund.Reason.CANCELLED, lines=[line.id for line in going],
+        balance=balance,
+    )  # fmt: skip
 
 
 def _record_line(case: Case, line: Line, *, booking_ends: bool) -> None:
@@ -128,7 +144,12 @@ def _record_line(case: Case, line: Line, *, booking_ends: bool) -> None:
 
 
 def _before(line: Line) -> dict[str, Any]:
-    return {"line": str(line.id), "status": Line.Status.LIVE.value, "amount_minor": line.amount_minor}
+    return {
+        "line": str(line.id),
+        "status": Line.Status.LIVE.value,
+        "amount_minor": line.amount_minor,
+        "discount_minor": line.discount_minor,
+    }
 
 
 def _gone(line: Line) -> dict[str, Any]:
@@ -146,6 +167,7 @@ def _gone(line: Line) -> dict[str, Any]:
 def _end(case: Case, plan: Plan) -> None:
     """Let the booking go with its last line; `transition` makes the version that the fact names."""
     booking, consequence = case.booking, plan.consequence
+    promo_codes.release_promo_use(booking)
     event = lifecycle.transition(
         booking, to=Booking.Status.CANCELLED, kind="booking_cancelled", actor=case.actor, reason_code=case.reason_code,
         before={"lines": [str(line.id) for line in plan.fees], "total_minor": consequence.old_total_minor},

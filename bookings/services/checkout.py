@@ -1,14 +1,26 @@
-"""From a basket, or from lines, to a confirmed booking: places, booking, lines and fact in one transaction."""
+"""From a basket, or from lines, to a booking, confirmed or waiting for its money: all of it in one transaction."""
 
-from collections.abc import Iterable, Mapping, Sequence
+import functools
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from typing import ParamSpec
 from uuid import UUID
 
 from django.db import transaction
 
-from bookings.models import Booking, Customer, Line, LineParticipant, Participant
+from bookings.models import Booking, Line, LineParticipant, Participant
 from bookings.orders import Contact, Person, Terms, Wanted
-from bookings.services import amendments, attempts, customers, duplicates, lifecycle, line_rows, waitlist_offers
+from bookings.services import (
+    amendments,
+    attempts,
+    begun,
+    confirmation,
+    customers,
+    duplicates,
+    lifecycle,
+    promo_codes,
+)  # fmt: skip
 from bookings.services.validation import Order, TotalDiffers, Verdict, validate_booking
 from config.kit import idempotency
 from config.kit.clock import database_now
@@ -17,15 +29,19 @@ from config.kit.idempotency import Claim
 from config.kit.ids import uuid7
 from config.kit.refusals import NotFound, invalid
 from config.kit.retries import retry_on_deadlock
-from scheduling import limits
+from payments.methods import PaymentMethod, PaymentRequired
 from scheduling.models import Reservation, Session
 from scheduling.services import capacity, events, reservations
+from scheduling.services.alternatives import naming_alternatives
 from scheduling.services.handing_on import handing_on
 
 __all__ = [
     "Contact", "Person", "Terms", "TotalDiffers", "Wanted", "book_basket", "book_lines", "confirm_reservation",
-    "customer_of",
 ]  # fmt: skip
+
+
+P = ParamSpec("P")
+TRIES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +52,23 @@ class _Deal:
     order: Order
     verdict: Verdict
 
-    @property
-    def total_minor(self) -> int:
-        return sum(reservation.amount_minor for reservation in self.reservations)
+
+def _again_when_begun_meanwhile(act: Callable[P, Booking]) -> Callable[P, Booking]:
+    """Look again when a second click was a moment faster: what it began is found then, and goes on."""
+
+    @functools.wraps(act)
+    def again(*args: P.args, **kwargs: P.kwargs) -> Booking:
+        for _ in range(TRIES - 1):
+            with suppress(begun.BegunMeanwhile):
+                return act(*args, **kwargs)
+        return act(*args, **kwargs)
+
+    return again
 
 
 @attempts.leave_an_attempt
 @duplicates.leave_a_trace
+@naming_alternatives(lambda *, lines, **_: [line.party for line in lines])
 @handing_on
 @retry_on_deadlock
 @transaction.atomic
@@ -50,7 +76,7 @@ def book_lines(
     *, lines: Sequence[Wanted], contact: Contact, terms: Terms, actor: Actor, organization_id: UUID | None = None,
     claim: Claim | None = None, overbook_reason: str = "",
 ) -> Booking:  # fmt: skip
-    """Take places for every line and confirm them as one booking, or change nothing.
+    """Take places for every line and book them as one booking, or change nothing.
 
     A reason to overbook, given by a person whom the caller found to be permitted, books beyond the capacity where
     places are short: honoured, marked on the reservation, and a fact of the activity.
@@ -74,20 +100,23 @@ def book_lines(
     assessed = [line.assessed for line in verdict.lines if line.assessed]
     held = reservations.reserve_assessed(assessed, email=contact.email, overbook=bool(overbook_reason))
     _say_what_is_beyond(held, actor, overbook_reason)
-    return _confirm(_Deal(held, order, verdict), booking_id=booking_id, actor=actor)
+    return _book(_Deal(held, order, verdict), booking_id=booking_id, actor=actor)
 
 
 @attempts.leave_an_attempt
 @duplicates.leave_a_trace
+@_again_when_begun_meanwhile
 @retry_on_deadlock
 @transaction.atomic
 def book_basket(
     *, basket: UUID, contact: Contact, terms: Terms, actor: Actor,
-    people: Mapping[UUID, tuple[Person, ...]] | None = None, claim: Claim | None = None,
+    people: Mapping[UUID, tuple[Person, ...]] | None = None, claim: Claim | None = None, settled_only: bool = False,
 ) -> Booking:  # fmt: skip
-    """Confirm every held reservation of a basket as one booking, or change nothing; `people` come by reservation.
+    """Book every held reservation of a basket as one booking, or change nothing; `people` come by reservation.
 
+    The same order again is the same booking, paid or not yet; another one takes the place of one that is not paid.
     Refuses with ReservationLapsed when one of them is over: the basket is bought whole; and with DuplicateBooking.
+    With `settled_only` what would have to be paid first is refused with PaymentRequired.
     """
     booking_id = uuid7()
     rows = Reservation.objects.of_basket(basket).exclude(status=Reservation.Status.RELEASED)
@@ -98,28 +127,50 @@ def book_basket(
     prior = idempotency.record(claim, organization_id=owner, effect_id=booking_id)
     if prior:
         return Booking.objects.get(id=prior)
+    ids = [reservation_id for reservation_id, _, _ in found]
+    before = begun.lock_begun(ids)
     capacity.lock_sessions(session_id for _, session_id, _ in found)
-    held = capacity.lock_reservations(reservation_id for reservation_id, _, _ in found)
+    held = capacity.lock_reservations(ids)
+    if before and _goes_on(before, held, contact, terms, people or {}):
+        return before
+    if before:
+        begun.leave(before, actor=actor)
+    begun.require_unbegun(ids)
     order = Order(
         contact, terms, held=held, held_people=people or {}, asked_by=actor.kind, look=duplicates.look_under_lock
     )
     verdict = validate_booking(order)
     verdict.require()
-    booking = _confirm(_Deal(held, order, verdict), booking_id=booking_id, actor=actor)
-    waitlist_offers.convert_offers(held, booking, actor=actor)
-    return booking
+    if settled_only and verdict.due_now_minor and verdict.method == PaymentMethod.ONLINE:
+        raise PaymentRequired
+    return _book(_Deal(held, order, verdict), booking_id=booking_id, actor=actor)
+
+
+def _goes_on(
+    booking: Booking, held: Sequence[Reservation], contact: Contact, terms: Terms,
+    people: Mapping[UUID, tuple[Person, ...]],
+) -> bool:  # fmt: skip
+    """Is this basket booked already, or just this order begun?"""
+    if booking.status == Booking.Status.CONFIRMED and booking.customer.email == contact.email:
+        return True
+    now = database_now()
+    for reservation in held:
+        reservations.check_held(reservation, at=now)
+    return booking.status == Booking.Status.PENDING and begun.is_same(booking, held, contact, terms, people)
 
 
 def confirm_reservation(
     *, reservation_id: UUID, contact: Contact, actor: Actor, confirm_duplicate: bool = False,
     people: Mapping[UUID, tuple[Person, ...]] | None = None, claim: Claim | None = None,
 ) -> Booking:  # fmt: skip
-    """Confirm a reservation's whole basket; free, or paid on arrival where that is allowed, else PaymentRequired."""
+    """Confirm a reservation's whole basket: paid already, free, or on arrival where allowed; else PaymentRequired."""
     basket = Reservation.objects.filter(id=reservation_id).values_list("basket", flat=True).first()
     if basket is None:
         raise NotFound
     terms = Terms(confirm_duplicate=confirm_duplicate)
-    return book_basket(basket=basket, contact=contact, terms=terms, actor=actor, people=people, claim=claim)
+    return book_basket(
+        basket=basket, contact=contact, terms=terms, actor=actor, people=people, claim=claim, settled_only=True
+    )
 
 
 def _say_what_is_beyond(held: Iterable[Reservation], actor: Actor, reason: str) -> None:
@@ -152,55 +203,50 @@ def _one_owner(owners: set[UUID]) -> UUID:
     return next(iter(owners))
 
 
-def _confirm(deal: _Deal, *, booking_id: UUID, actor: Actor) -> Booking:
-    """Write customer, booking and lines, confirm the places, and say so in a fact."""
-    booking, terms = _write_booking(deal, booking_id), deal.order.terms
-    lifecycle.record_event(booking, kind="booking_started", to_status=booking.status, actor=actor)
-    lines, twins = _lines(booking, deal), deal.verdict.twins
-    duplicates.write_lines(lines, twins)
+def _book(deal: _Deal, *, booking_id: UUID, actor: Actor) -> Booking:
+    """Write customer, booking and lines; confirm what is settled, let the rest wait for its money."""
+    booking, terms, verdict = _write_booking(deal, booking_id), deal.order.terms, deal.verdict
+    waits = verdict.method == PaymentMethod.ONLINE
+    lines, twins = _lines(booking, deal, waits=waits), verdict.twins
+    duplicates.write_lines(lines, {} if waits else twins)
+    started = confirmation.told(booking, lines) if waits else {}  # what is confirmed at once says it then
+    lifecycle.record_event(booking, kind="booking_started", to_status=booking.status, actor=actor, after=started)
     _write_participants(booking, lines, deal)
-    duplicates.record_overrides(booking, lines, twins, actor=amendments.with_note(actor, terms.duplicate_reason))
-    capacity.confirm_places(deal.reservations, at=database_now())
-    lifecycle.transition(
-        booking, to=Booking.Status.CONFIRMED, kind="booking_confirmed", actor=actor,
-        after={
-            "reservations": [str(reservation.id) for reservation in deal.reservations],
-            "lines": [line_rows.placed(line) for line in lines],  # what the time machine begins with
-            "customer": str(booking.customer_id),
-            "total_minor": booking.total_minor,
-            "currency": booking.currency,
-        },
-    )  # fmt: skip
     attempts.record_booked(booking, lines, actor=actor, email=deal.order.contact.email)
-    limits.let_go_on_commit([reservation.id for reservation in deal.reservations], is_bought=True)
+    if verdict.promo:
+        promo_codes.take_promo_use(verdict.promo, booking, amount_minor=verdict.discount_minor)
+    if waits:
+        begun.await_money(booking, deal.reservations, verdict, actor=actor, email=deal.order.contact.email)
+    else:
+        by_name = amendments.with_note(actor, terms.duplicate_reason)
+        duplicates.record_overrides(booking, lines, twins, actor=by_name)
+        confirmation.confirm(booking, lines, deal.reservations, actor=actor)
+        begun.take_voucher(booking, verdict, actor=actor)
     return booking
 
 
 def _write_booking(deal: _Deal, booking_id: UUID) -> Booking:
-    first, contact, method = deal.reservations[0], deal.order.contact, deal.verdict.method
-    assert method  # noqa: S101 the verdict is without fault
-    customer = customer_of(first.organization_id, contact)
+    first, contact, verdict = deal.reservations[0], deal.order.contact, deal.verdict
+    assert verdict.method and verdict.total_minor is not None  # noqa: S101, PT018 the verdict is without fault
+    customer = customers.customer_of(first.organization_id, contact)
     return Booking.objects.create(
         id=booking_id, organization_id=first.organization_id, customer=customer, contact_name=contact.name,
-        contact_phone=contact.phone, payment_method=method, currency=first.currency,
-        total_minor=deal.total_minor,
+        contact_phone=contact.phone, payment_method=verdict.method, currency=first.currency,
+        total_minor=verdict.total_minor, deposit_minor=verdict.deposit_minor, balance_due_at=verdict.balance_due_at,
     )  # fmt: skip
 
 
-def customer_of(organization_id: UUID, contact: Contact) -> Customer:
-    """Return the organization's customer with this address, kept from being erased meanwhile."""
-    return customers.customer_of(organization_id, email=contact.email, name=contact.name, phone=contact.phone)
-
-
-def _lines(booking: Booking, deal: _Deal) -> list[Line]:
-    """Return one line per reservation, not yet written."""
+def _lines(booking: Booking, deal: _Deal, *, waits: bool) -> list[Line]:
+    """Return one line per reservation, not yet written; what waits for its money is in nobody's way as a duplicate."""
     return [
         Line(
             organization_id=booking.organization_id, booking=booking, session_id=reservation.session_id,
             reservation=reservation, party_size=reservation.party_size, amount_minor=reservation.amount_minor,
-            quote=reservation.quote, duplicate_key=key,
+            quote=reservation.quote, discount_minor=discount, duplicate_key="" if waits else key,
         )
-        for reservation, key in zip(deal.reservations, deal.verdict.keys, strict=True)
+        for reservation, discount, key in zip(
+            deal.reservations, deal.verdict.discounts, deal.verdict.keys, strict=True
+        )
     ]  # fmt: skip
 
 

@@ -5,7 +5,7 @@ from uuid import UUID
 from django.db import connection
 
 from bookings.models import Customer, Participant
-from bookings.orders import Person
+from bookings.orders import Contact, Person
 from config.kit.clock import database_now
 
 TRIES = 3
@@ -13,14 +13,16 @@ TRIES = 3
 KEEP = "SELECT id FROM bookings_customer WHERE id = %s AND erased_at IS NULL FOR KEY SHARE"
 
 
-def customer_of(organization_id: UUID, *, email: str, name: str, phone: str = "") -> Customer:
+def customer_of(organization_id: UUID, contact: Contact) -> Customer:
     """Return the organization's customer with this address; what a stranger types changes no known record.
 
+    No erasure touches it before this transaction ends.
     Whoever is just being erased is not the one: the address begins anew, with nothing of what was.
     """
-    known = {"organization_id": organization_id, "email": email.strip().lower()}
+    known = {"organization_id": organization_id, "email": contact.email.strip().lower()}
+    new = {"name": contact.name, "phone": contact.phone}
     for _ in range(TRIES):
-        customer, is_new = Customer.objects.get_or_create(**known, defaults={"name": name, "phone": phone})
+        customer, is_new = Customer.objects.get_or_create(**known, defaults=new)
         if is_new or _keep(customer):
             break
     return customer

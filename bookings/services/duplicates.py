@@ -15,7 +15,7 @@ from django.db import IntegrityError, transaction
 
 from bookings.models import Booking, Line
 from bookings.services import lifecycle
-from config.kit.facts import Actor, ActorKind
+from config.kit.facts import SYSTEM, Actor
 from config.kit.mailboxes import normalised
 from config.kit.refusals import FieldError, Refusal
 from scheduling.services.capacity import require_transaction
@@ -109,13 +109,10 @@ def leave_a_trace(act: Callable[P, R]) -> Callable[P, R]:
             return act(*args, **kwargs)
         except DuplicateBooking as refused:
             actor = kwargs["actor"]
-            refused.existing = record_refusals(refused.keys, actor=actor if isinstance(actor, Actor) else NOBODY)
+            refused.existing = record_refusals(refused.keys, actor=actor if isinstance(actor, Actor) else SYSTEM)
             raise
 
     return traced
-
-
-NOBODY = Actor(kind=ActorKind.SYSTEM, channel="system")
 
 
 def record_refusals(keys: Mapping[str, UUID], *, actor: Actor) -> list[Booking]:

@@ -12,6 +12,7 @@ from bookings.models import Booking, BookingEvent, BookingEventDetail
 from bookings.signals import fact_recorded
 from config.kit.facts import Actor, append_fact
 from config.kit.refusals import NotFound, Refusal
+from payments.services.balances import lock_payments
 from scheduling.services.capacity import require_transaction
 
 
@@ -28,8 +29,9 @@ class VersionMoved(Refusal):
 
 
 def lock_booking(booking_id: UUID) -> Booking:
-    """Lock a booking, before anything else of it is locked; raise NotFound when there is none."""
+    """Lock a booking with its payments, before anything else of it is locked; raise NotFound when there is none."""
     require_transaction()
+    lock_payments(booking_id)
     booking = Booking.objects.select_for_update(no_key=True).filter(id=booking_id).first()
     if booking is None:
         raise NotFound

@@ -19,6 +19,7 @@ def placed(line: Line) -> dict[str, Any]:
         "places": line.reservation.places,
         "party_size": line.party_size,
         "amount_minor": line.amount_minor,
+        "discount_minor": line.discount_minor,
     }
 
 

@@ -12,20 +12,22 @@ from uuid import UUID
 from django.db import transaction
 
 from bookings import policies, quotes
+from bookings.discounts import Rebate
 from bookings.models import Booking, Line
 from bookings.policies import Act, Consequence, LineMoney
-from bookings.services import amendments, lifecycle, line_rows
-from bookings.services.amendments import Case, money_of
+from bookings.services import amendments, lifecycle, line_rows, promo_codes, settlement
+from bookings.services.amendments import Case, money_of, net_of
 from config.kit import idempotency
 from config.kit.facts import Actor
 from config.kit.idempotency import Claim
 from config.kit.refusals import InvalidRequest, invalid
 from config.kit.retries import retry_on_deadlock
+from payments.models import Refund
 from scheduling.models import Session
 from scheduling.offers import Offer, offers_of, row_of
 from scheduling.parties import Counts, PartyTerms, WantedParty, added_up, party_errors
 from scheduling.prices import Quote, people_of
-from scheduling.services import capacity, reservations
+from scheduling.services import assessing, capacity
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +37,16 @@ class _Resized:
     quote: list[dict[str, Any]]
     places: int
     party_size: int
-    released_minor: int  # the amount of those who leave
+    released_minor: int  # what those who leave had cost
+    discount_minor: int  # of the booking's promo code
 
     @property
     def amount_minor(self) -> int:
         return quotes.amount_of(self.quote)
+
+    @property
+    def net_minor(self) -> int:
+        return self.amount_minor - self.discount_minor
 
 
 @retry_on_deadlock
@@ -84,7 +91,7 @@ def preview_party(
     _require_fewer_names(line, resized)
     consequence = _after_resize(case, line, resized)
     amendments.require_allowed(consequence)
-    refusal = reservations.refusal_for(line.session_id, places=consequence.places) if consequence.places > 0 else None
+    refusal = assessing.refusal_for(line.session_id, places=consequence.places) if consequence.places > 0 else None
     if refusal:
         raise refusal
     return consequence
@@ -99,12 +106,19 @@ def _resize(line: Line, wanted: WantedParty, *, at: datetime) -> _Resized:
     kept = quotes.without(line.quote, leaving)
     new = _quote_added(offer, session, added, at=at)
     gone_places, gone_people = _size_of(offer.terms, leaving)
+    quote, rebate = quotes.joined(kept, new.lines if new else ()), promo_codes.rebate_on(line)
     return _Resized(
-        quote=quotes.joined(kept, new.lines if new else ()),
+        quote=quote,
         places=line.reservation.places - gone_places + (new.places if new else 0),
         party_size=line.party_size - gone_people + (new.party_size if new else 0),
-        released_minor=line.amount_minor - quotes.amount_of(kept),
+        released_minor=_released_minor(line, quotes.amount_of(kept), rebate),
+        discount_minor=promo_codes.discount_of_changed(line, quotes.amount_of(quote), rebate),
     )
+
+
+def _released_minor(line: Line, kept_minor: int, rebate: Rebate | None) -> int:
+    """Return what those who leave had cost, after their share of the code."""
+    return max(net_of(line) - kept_minor + promo_codes.discount_of_changed(line, kept_minor, rebate), 0)
 
 
 def _require_fewer_names(line: Line, resized: _Resized) -> None:
@@ -143,7 +157,7 @@ def _size_of(terms: PartyTerms, counts: dict[UUID, int]) -> tuple[int, int]:
 
 
 def _after_resize(case: Case, line: Line, resized: _Resized) -> Consequence:
-    money = [LineMoney(resized.amount_minor) if each.id == line.id else money_of(each) for each in case.lines]
+    money = [LineMoney(resized.net_minor) if each.id == line.id else money_of(each) for each in case.lines]
     fee = 0 if case.waive_fee else policies.cancel_fee(resized.released_minor, case.situation(line))
     return case.consequence(
         money, fee_minor=fee, places=resized.places - line.reservation.places,
@@ -156,10 +170,15 @@ def _write_party(case: Case, line: Line, resized: _Resized, consequence: Consequ
     before = {**line_rows.placed(line), "quote": line.quote}
     money = amendments.settle(case, consequence.total_minor, case.live)
     _take(line, resized, more=consequence.places)
-    line_rows.write(line, party_size=resized.party_size, amount_minor=resized.amount_minor, quote=resized.quote)
-    lifecycle.amend(case.booking, **money, fee_minor=case.booking.fee_minor + consequence.fee_minor)
+    line_rows.write(
+        line, party_size=resized.party_size, amount_minor=resized.amount_minor, discount_minor=resized.discount_minor,
+        quote=resized.quote,
+    )  # fmt: skip
+    fields = {**money, "fee_minor": case.booking.fee_minor + consequence.fee_minor}
+    balance = settlement.amend_total(case.booking, fields, at=case.now)
     after = {**line_rows.placed(line), "quote": line.quote}
     amendments.record(case, "party_changed", consequence, before=before, after=after)
+    settlement.settle_up(case.booking, actor=case.actor, reason=Refund.Reason.CHANGED, lines=[line.id], balance=balance)
 
 
 def _take(line: Line, resized: _Resized, *, more: int) -> None:
@@ -169,6 +188,6 @@ def _take(line: Line, resized: _Resized, *, more: int) -> None:
         quote=resized.quote,
     )  # fmt: skip
     if not fits:
-        raise reservations.refusal_for(line.session_id, places=more) or reservations.NotEnoughPlaces(
+        raise assessing.refusal_for(line.session_id, places=more) or assessing.NotEnoughPlaces(
             extra={"session": line.session_id, "available_spots": 0, "earliest_lapse": None, "alternatives": []}
         )

@@ -14,7 +14,7 @@ from bookings.consent import consent_errors
 from bookings.models import Booking, Customer, Line, LineParticipant, Participant
 from bookings.orders import Contact, Person
 from bookings.policies import Act, Consequence
-from bookings.services import amendments, checkout, customers, duplicates, lifecycle, line_rows
+from bookings.services import amendments, customers, duplicates, lifecycle, line_rows
 from bookings.services.amendments import Case, ChangeNotAllowed, money_of
 from config.kit import idempotency
 from config.kit.clock import database_now
@@ -163,7 +163,7 @@ def hand_over(case: Case, contact: Contact, consequence: Consequence, **after: s
     """Give a locked booking to somebody, with the fact; the caller has seen to it that it may be."""
     booking = case.booking
     before = {"customer": str(booking.customer_id)}
-    customer = checkout.customer_of(booking.organization_id, contact)
+    customer = customers.customer_of(booking.organization_id, contact)
     _give(case, customer, contact)
     after |= {"customer": str(customer.id)}
     amendments.record(case, "booking_transferred", consequence, before=before, after=after)

@@ -9,14 +9,17 @@ from bookings.models import Attempt, Booking, BookingEvent, Customer, Line, Wait
 from bookings.services.attempts import email_digest
 from bookings.signals import personal_data_asked
 from config.kit.refusals import NotFound
+from payments.services.privacy import export_payments
 
 CUSTOMER = ("id", "email", "name", "phone", "language", "created_at", "erased_at")
 PARTICIPANT = ("id", "name", "birth_date", "level", "languages", "notes", "consent_by", "consent_at", "created_at")
 BOOKING = (
     "id", "number", "status", "contact_name", "contact_phone", "language", "payment_method", "currency", "total_minor",
-    "fee_minor", "created_at", "archived_at",
+    "fee_minor", "rebate_minor", "deposit_minor", "balance_due_at", "created_at", "archived_at",
 )  # fmt: skip
-LINE = ("id", "status", "attendance", "party_size", "amount_minor", "fee_minor", "quote", "cancelled_at")
+LINE = (
+    "id", "status", "attendance", "party_size", "amount_minor", "discount_minor", "fee_minor", "quote", "cancelled_at",
+)  # fmt: skip
 FACT = ("seq", "kind", "at", "from_status", "to_status", "actor_kind", "channel", "reason_code", "before", "after")
 DETAIL = ("ip_address", "user_agent", "note")
 WAIT = ("id", "status", "email", "name", "phone", "language", "units", "party_size", "joined_at", "ended_at")
@@ -37,11 +40,12 @@ def export_customer(*, customer_id: UUID) -> dict[str, Any]:
         "events__detail", "lines__session__activity__venue", "lines__links__participant", "lines__reservation"
     )
     waits = WaitlistEntry.objects.filter(organization=customer.organization_id, email=customer.email)
+    paid = export_payments([booking.id for booking in bookings], email=customer.email)
     return {
         "organization": customer.organization.name,
         "customer": _picked(customer, CUSTOMER),
         "participants": [_picked(person, PARTICIPANT) for person in customer.participants.order_by("created_at", "id")],
-        "bookings": [_booking(booking, customer) for booking in bookings],
+        "bookings": [{**_booking(booking, customer), "payments": paid.get(booking.id, [])} for booking in bookings],
         "waitlist": [_wait(entry) for entry in waits.order_by("joined_at", "id").prefetch_related("events__detail")],
         "attempts": [_picked(attempt, ATTEMPT) for attempt in _attempts(customer)],
         **_kept_above(customer),

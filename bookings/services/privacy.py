@@ -33,6 +33,8 @@ from config.kit.erasing import erase_rows
 from config.kit.facts import Actor
 from config.kit.refusals import NotFound, Refusal
 from config.kit.retries import retry_on_deadlock
+from payments.services.balances import lock_all_payments
+from payments.services.privacy import forget_payers
 from scheduling.models import Reservation, ScheduleEventDetail, Session
 from scheduling.services import holders
 
@@ -76,7 +78,10 @@ def erase_customer(*, customer_id: UUID, actor: Actor) -> Customer:
 
 
 def _lock_bookings(customer_id: UUID) -> list[Booking]:
-    return list(Booking.objects.select_for_update(no_key=True).filter(customer=customer_id).order_by("id"))
+    """Lock a customer's bookings, each after its payments as everywhere."""
+    bookings = Booking.objects.filter(customer=customer_id).order_by("id")
+    lock_all_payments(list(bookings.values_list("id", flat=True)))
+    return list(bookings.select_for_update(no_key=True))
 
 
 def _require_nothing_to_come(customer: Customer, bookings: Sequence[Booking]) -> None:
@@ -176,6 +181,10 @@ def _erase_traces(customer: Customer, bookings: Sequence[Booking]) -> None:
     own = Q(booking__in=bookings) | Q(booking__in=_handed_over(customer).values("booking"), reservation__email=email)
     reservation_ids = set(Line.objects.filter(own).values_list("reservation_id", flat=True))
     _erase_links(customer.organization_id, email)
+    forget_payers(
+        organization_id=customer.organization_id, references=[booking.id for booking in bookings], email=email,
+        instead=instead,
+    )  # fmt: skip
     holders.forget_holder(
         organization_id=customer.organization_id, email=email, reservation_ids=reservation_ids, instead=instead
     )

@@ -29,7 +29,8 @@ SELECT count(DISTINCT l.booking_id), count(DISTINCT b.customer_id), coalesce(sum
 FROM bookings_line l JOIN bookings_booking b ON b.id = l.booking_id WHERE l.id = ANY(%s)
 """
 MONEY = """
-SELECT b.currency, sum(l.amount_minor)::bigint FROM bookings_line l JOIN bookings_booking b ON b.id = l.booking_id
+SELECT b.currency, sum(l.amount_minor - l.discount_minor)::bigint
+FROM bookings_line l JOIN bookings_booking b ON b.id = l.booking_id
 WHERE l.id = ANY(%s) GROUP BY b.currency ORDER BY b.currency
 """
 

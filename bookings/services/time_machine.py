@@ -24,8 +24,8 @@ class SessionThen:
 
     @property
     def amount_minor(self) -> int:
-        """Return what those lines cost, in minor units."""
-        return sum(line.amount_minor for _, line in self.lines)
+        """Return what those lines cost after their codes, in minor units."""
+        return sum(line.net_minor for _, line in self.lines)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,5 +106,5 @@ def as_row(booking: Booking) -> BookingThen:
 def _line_as_row(line: Line) -> LineThen:
     return LineThen(
         line.id, line.session_id, line.reservation_id, line.reservation.places, line.party_size, line.amount_minor,
-        line.fee_minor, line.status, line.attendance,
+        line.discount_minor, line.fee_minor, line.status, line.attendance,
     )  # fmt: skip

@@ -5,150 +5,47 @@ locks. What it says yes to is written; below it stand the conditional statements
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from bookings.consent import consent_errors
 from bookings.models import Line, Participant
-from bookings.orders import Contact, Person, Terms, Wanted
-from bookings.services import duplicates
+from bookings.orders import Person
+from bookings.services import duplicates, pricing
+from bookings.services.verdicts import LineVerdict, Order, TotalDiffers, Verdict
 from config.kit.clock import database_now
 from config.kit.facts import ActorKind
 from config.kit.refusals import FieldError, InvalidRequest, NotFound, Refusal, invalid
 from config.tenants.models import Organization
-from payments.methods import PaymentMethod, settling_method
 from scheduling.availability import REASONS, Availability, judge, with_availability
 from scheduling.models import Activity, Reservation, Session
-from scheduling.services import extras, reservations
-from scheduling.services.alternatives import with_alternatives
-from scheduling.services.reservations import NotBookable, NotEnoughPlaces
+from scheduling.services import assessing, extras, reservations
+from scheduling.services.assessing import Assessed, NotBookable, NotEnoughPlaces
 
-Look = Callable[[Mapping[str, UUID]], dict[str, Line]]
+__all__ = ["LineVerdict", "Order", "TotalDiffers", "Verdict", "validate_booking"]
+
 OVER = (Session.Status.CANCELLED, Session.Status.COMPLETED)
-FIRST = (NotFound, InvalidRequest)  # what is answered before everything else, in this order
-
-
-class TotalDiffers(Refusal):
-    """The customer was shown another total; compared, never believed."""
-
-    code, title = "total_differs", "The price is not the one that you were shown"
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """Lines to be taken, or the reservations of a basket; who asks, and for whom."""
-
-    contact: Contact
-    terms: Terms
-    lines: Sequence[Wanted] = ()
-    held: Sequence[Reservation] = ()
-    held_people: Mapping[UUID, tuple[Person, ...]] = field(default_factory=dict)  # by reservation, of a basket
-    organization_id: UUID | None = None
-    overbook: bool = False  # a permitted person gave a reason: places that are short are no fault
-    asked_by: ActorKind = ActorKind.CUSTOMER
-    look: Look | None = None  # for twins; None: the caller is a stranger, and must not learn who has booked what
-
-    @property
-    def people(self) -> list[tuple[Person, ...]]:
-        """Return who comes on each line."""
-        return [line.participants for line in self.lines] or [self.held_people.get(each.id, ()) for each in self.held]
-
-
-@dataclass(frozen=True, slots=True)
-class LineVerdict:
-    """One line: what it would take and cost, and what stands against it."""
-
-    number: int
-    session_id: UUID
-    organization_id: UUID | None = None
-    party_size: int = 0
-    amount_minor: int | None = None  # None: it cannot be priced as it is
-    currency: str = ""
-    quote: Sequence[Mapping[str, Any]] = ()
-    available_spots: int | None = None
-    refusals: tuple[Refusal, ...] = ()
-    assessed: reservations.Assessed | None = None  # of a line to be taken
-
-    @property
-    def path(self) -> str:
-        """Return where it stands in the request."""
-        return f"lines.{self.number}"
-
-    @property
-    def errors(self) -> list[FieldError]:
-        """Return everything that stands against it, each at its field."""
-        return [error for refusal in self.refusals for error in _errors_of(refusal, self.path)]
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """Every line, what stands against the whole, and how it would be settled."""
-
-    lines: tuple[LineVerdict, ...]
-    refusals: tuple[Refusal, ...] = ()  # about the whole
-    method: PaymentMethod | None = None
-    twins: Mapping[str, Line] = field(default_factory=dict)  # of other bookings, by duplicate key
-    keys: Sequence[str] = ()  # duplicate keys, one a line
-
-    @property
-    def total_minor(self) -> int | None:
-        """Return what all lines cost, or None when one of them has no price."""
-        amounts = [line.amount_minor for line in self.lines if line.amount_minor is not None]
-        return sum(amounts) if len(amounts) == len(self.lines) else None
-
-    @property
-    def errors(self) -> list[FieldError]:
-        """Return everything that is wrong, lines first."""
-        of_lines = [error for line in self.lines for error in line.errors]
-        return of_lines + [error for refusal in self.refusals for error in _errors_of(refusal, _whole(refusal))]
-
-    @property
-    def is_bookable(self) -> bool:
-        """Does nothing stand against it?"""
-        return not self.refusals and not any(line.refusals for line in self.lines)
-
-    def require(self) -> None:
-        """Raise the gravest of the refusals, with the errors of all."""
-        found = [*(refusal for line in self.lines for refusal in line.refusals), *self.refusals]
-        if found:
-            leading = min(found, key=lambda each: FIRST.index(type(each)) if type(each) in FIRST else len(FIRST))
-            leading.errors = self.errors
-            if isinstance(leading, InvalidRequest):
-                details = [each.detail for each in found if isinstance(each, InvalidRequest)]
-                leading.detail = " ".join(dict.fromkeys(details))
-            raise leading
-
-
-def _errors_of(refusal: Refusal, path: str) -> list[FieldError]:
-    """Return a refusal's errors, or the one that it is, at this path."""
-    if isinstance(refusal, NotBookable):
-        return [FieldError(f"{path}.{error.field}", error.code, error.detail) for error in refusal.errors]
-    return refusal.errors or [FieldError(path, refusal.code, refusal.detail)]
-
-
-def _whole(refusal: Refusal) -> str:
-    return "expected_total" if isinstance(refusal, TotalDiffers) else "payment_method"
 
 
 def validate_booking(order: Order) -> Verdict:
     """Say everything that stands against a booking, line by line; writes nothing and raises nothing.
 
     In a transaction that holds the sessions' locks, with what has lapsed reclaimed, the answer is a decision. The
-    sessions, parties, extras, people and price of each line, then organization, currency, total, payment, duplicates.
+    sessions, parties, extras, people and price of each line, then what pricing.py says of the whole, then duplicates.
     """
     lines = _held_lines(order) if order.held else _wanted_lines(order)
     known = _people_of(order, lines)
     lines = _with_people(order, lines, known)
-    verdict = Verdict(tuple(lines))
-    refusals = [*_mixed(lines)]
-    method, unsettled = _settle(order, verdict) if not refusals else (None, [])
+    mixed = [*_mixed(lines)]
+    priced = pricing.price_booking(order, lines) if not mixed else pricing.Priced(tuple(lines))
     keys = _keys(order, lines, known)
     twins = order.look(dict(zip(keys, (line.session_id for line in lines), strict=True))) if order.look else {}
-    refusals += [*unsettled, *_duplicates(order, lines, keys, twins)]
-    return Verdict(tuple(lines), tuple(refusals), method, twins, keys)
+    return Verdict(
+        lines=priced.lines, refusals=(*mixed, *priced.refusals, *_duplicates(order, lines, keys, twins)),
+        quote=priced.quote, promo=priced.promo, voucher=priced.voucher, twins=twins, keys=keys,
+    )  # fmt: skip
 
 
 # Lines to be taken ------------------------------------------------------------------------------------------------
@@ -162,7 +59,7 @@ def _wanted_lines(order: Order) -> list[LineVerdict]:
     answers = {row["id"]: judge(row) for row in with_availability(sessions)}
     known = {session.id: session for session in sessions}
     parties = [line.party for line in order.lines if line.party.session_id in known]
-    assessed = iter(reservations.assess_parties(parties, known, at=database_now()))
+    assessed = iter(assessing.assess_parties(parties, known, at=database_now()))
     tally = _Tally()
     return [
         _wanted_line(order, number, next(assessed), answers[line.party.session_id], tally)
@@ -187,9 +84,7 @@ class _Tally:
     extras: Counter[tuple[UUID, UUID]] = field(default_factory=Counter)  # by session and extra
 
 
-def _wanted_line(
-    order: Order, number: int, found: reservations.Assessed, answer: Availability, tally: _Tally
-) -> LineVerdict:
+def _wanted_line(order: Order, number: int, found: Assessed, answer: Availability, tally: _Tally) -> LineVerdict:
     """Judge a line after those before it, and count what it takes."""
     session, quote, taken = found.session, found.quote, tally.places
     spots = max(answer.spots - taken[session.id], 0)
@@ -197,10 +92,9 @@ def _wanted_line(
     if found.errors:
         refusals.append(InvalidRequest(" ".join(error.detail for error in found.errors), errors=found.errors))
     places = quote.places if quote else 1
-    short = reservations.refusal_from(answer, places=places, taken=taken[session.id])
+    short = assessing.refusal_from(answer, places=places, taken=taken[session.id])
     if short and not (order.overbook and isinstance(short, NotEnoughPlaces)):
-        size = quote.party_size if quote else 1
-        refusals.append(with_alternatives(short, session_id=session.id, party_size=size))
+        refusals.append(short)
     if quote:
         taken[session.id] += quote.places
         refusals += _short_extras(found, tally)
@@ -211,7 +105,7 @@ def _wanted_line(
     )  # fmt: skip
 
 
-def _short_extras(found: reservations.Assessed, tally: _Tally) -> Iterator[Refusal]:
+def _short_extras(found: Assessed, tally: _Tally) -> Iterator[Refusal]:
     """Yield the refusal of extras that are short, counting what the lines before have asked for."""
     session_id, wanted = found.session.id, tally.extras
     for extra_id, count in found.party.extras:
@@ -326,26 +220,6 @@ def _mixed(lines: Sequence[LineVerdict]) -> Iterator[Refusal]:
         yield invalid("lines", "several_organizations", "One booking is for sessions of one organization.")
     if len({line.currency for line in lines if line.currency}) > 1:
         yield invalid("lines", "several_currencies", "One booking is in one currency.")
-
-
-def _settle(order: Order, verdict: Verdict) -> tuple[PaymentMethod | None, list[Refusal]]:
-    """Return how it counts as settled; or that the total is another, or that money must come first."""
-    total = verdict.total_minor
-    if total is None:
-        return None, []
-    refusals: list[Refusal] = []
-    expected = order.terms.expected_total
-    if expected not in (None, total):
-        currency = verdict.lines[0].currency
-        words = f"The total is {total}, not {expected} (in minor units of {currency})."
-        refusals.append(TotalDiffers(words, extra={"total_minor": total}))
-    session_ids = [line.session_id for line in verdict.lines]
-    on_arrival = not Activity.objects.filter(sessions__in=session_ids, pay_on_arrival=False).exists()
-    try:
-        chosen = order.terms.payment_method
-        return settling_method(chosen=chosen, total_minor=total, on_arrival_allowed=on_arrival), refusals
-    except Refusal as refusal:
-        return None, [*refusals, refusal]
 
 
 def _keys(order: Order, lines: Iterable[LineVerdict], known: Mapping[UUID, Participant]) -> list[str]:

@@ -22,8 +22,8 @@ from scheduling.availability import Availability, check_slot_availability
 from scheduling.models import Activity, Reservation, Session
 from scheduling.parties import Counts
 from scheduling.prices import Quote
-from scheduling.services import capacity, reservations
-from scheduling.services.reservations import NotBookable, Party
+from scheduling.services import assessing, capacity, reservations
+from scheduling.services.assessing import NotBookable, Party
 
 MOST_SESSIONS = 5
 ABOUT_ROOM = frozenset({"waiting_list"})  # a reason that stands against a buyer, not against one who waits
@@ -212,7 +212,7 @@ def _answers(sessions: Iterable[UUID]) -> list[Availability]:
 def _quote(wish: Wish, sessions: Mapping[UUID, Session]) -> Quote:
     """Count the party, or refuse one that may not come at all, or never fits into one of its sessions."""
     first = sessions[wish.sessions[0]]
-    quote = reservations.quote_of(Party(first.id, wish.party_size, wish.units), first)
+    quote = assessing.quote_of(Party(first.id, wish.party_size, wish.units), first)
     smallest = min(session.capacity_total for session in sessions.values())
     if quote.places > smallest:
         raise invalid("party_size", "larger_than_session", f"A session here has {smallest} places.")

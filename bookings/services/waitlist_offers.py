@@ -22,7 +22,7 @@ from config.kit.clock import database_now
 from config.kit.facts import SYSTEM, Actor
 from scheduling.models import Reservation, Session
 from scheduling.services import capacity, reservations
-from scheduling.services.reservations import Party
+from scheduling.services.assessing import Party
 
 LIVE = (Status.WAITING, Status.OFFERED)
 OFFER_LAPSED, OFFER_DECLINED, BOOKING_CLOSED = "offer_lapsed", "offer_declined", "booking_closed"  # reason codes

@@ -10,11 +10,13 @@ from bookings.calendars import booking_calendar
 from bookings.check_in_codes import check_in_code
 from bookings.models import Booking
 from bookings.pages import booking_page
+from config.kit.cookies import give_cookie
 from config.kit.refusals import NotFound
 from config.kit.tokens import is_valid_token
 
 COOKIE = "booking"
 COOKIE_SECONDS = 180 * 24 * 60 * 60
+LEADS_TO = {"pay": "pay-booking", "receipt": "receipt"}  # where a letter's link leads on to
 DONE = {  # what the page says after an act
     "cancel": "Cancelled. The places have gone back.",
     "time": "Your new time is booked.",
@@ -26,14 +28,10 @@ DONE = {  # what the page says after an act
 
 @require_GET
 def open_booking(request: HttpRequest, number: str, token: str) -> HttpResponse:
-    """GET /bookings/{number}.{token}/: the token becomes a cookie and leaves the address."""
+    """GET /bookings/{number}.{token}/?to=: the token becomes a cookie and leaves the address. `to`: pay, receipt."""
     require_booking(number, token)
-    response = redirect("booking", number=number)
-    response.set_cookie(
-        COOKIE, token, max_age=COOKIE_SECONDS, path=f"/bookings/{number}/", secure=request.is_secure(), httponly=True,
-        samesite="Lax",
-    )  # fmt: skip
-    return response
+    response = redirect(LEADS_TO.get(request.GET.get("to", ""), "booking"), number=number)
+    return give_cookie(request, response, name=COOKIE, value=token, path=f"/bookings/{number}/", seconds=COOKIE_SECONDS)
 
 
 def require_booking(number: str, token: str | None) -> Booking:
@@ -53,12 +51,12 @@ def show_booking(request: HttpRequest, number: str) -> HttpResponse:
     address = {"number": number}
     return render_booking(
         request, booking, here=reverse("booking", kwargs=address),
-        calendar_url=reverse("booking-calendar", kwargs=address),
+        calendar_url=reverse("booking-calendar", kwargs=address), receipt_url=reverse("receipt", kwargs=address),
     )  # fmt: skip
 
 
 def render_booking(
-    request: HttpRequest, booking: Booking, *, here: str, calendar_url: str, **context: object
+    request: HttpRequest, booking: Booking, *, here: str, calendar_url: str, receipt_url: str, **context: object
 ) -> HttpResponse:
     """Render a booking with its code, its link and what can be changed, for the site or for a frame at `here`."""
     number = booking.number
@@ -71,6 +69,7 @@ def render_booking(
         "code": code,
         "link": link,
         "calendar_url": calendar_url,
+        "receipt_url": receipt_url,
         "here": here,
         "done": DONE.get(request.GET.get("done", "")),
     }

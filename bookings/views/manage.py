@@ -14,6 +14,7 @@ from django.views.decorators.http import require_http_methods
 
 from bookings.forms import TransferForm
 from bookings.models import Booking, Line
+from bookings.money_pages import due_of_booking, settled_at
 from bookings.orders import Contact
 from bookings.people_forms import ComersForm
 from bookings.policies import Consequence
@@ -84,6 +85,8 @@ class Visit:
             "booking": self.booking, "organization": self.booking.organization, "here": self.here,
             "proof": self.proof, "base": self.base, "refusal": refusal,
         }  # fmt: skip
+        if consequence := context.get("consequence"):
+            context["settled"] = settled_at(self.booking, consequence.total_minor)  # type: ignore[attr-defined]
         status = refusal.status if refusal and self.is_post else 200
         return render(self.request, f"bookings/manage/{name}.html", context, status=status)
 
@@ -279,7 +282,7 @@ def answer_transfer(visit: Visit) -> HttpResponse:
         if refusal is None:
             return visit.done("transfer")
     _, refusal = _look(lambda: people.preview_transfer(visit.booking, visit.actor), refusal)
-    return visit.page("transfer", refusal=refusal, form=form)
+    return visit.page("transfer", refusal=refusal, form=form, due=due_of_booking(visit.booking))
 
 
 # On the site, and in frames ---------------------------------------------------------------------------------------
@@ -293,7 +296,7 @@ ANSWERS: Mapping[str, Answer] = {
 }
 
 
-def _on_site(answer: Answer) -> Callable[..., HttpResponse]:
+def on_site(answer: Answer) -> Callable[..., HttpResponse]:
     """Let whoever has the booking's cookie in."""
 
     @require_http_methods(["GET", "POST"])
@@ -306,7 +309,7 @@ def _on_site(answer: Answer) -> Callable[..., HttpResponse]:
     return view
 
 
-def _in_frame(answer: Answer) -> Callable[..., HttpResponse]:
+def in_frame(answer: Answer) -> Callable[..., HttpResponse]:
     """Let whoever has the booking's address in, inside a frame that its venue allows."""
 
     @require_http_methods(["GET", "POST"])
@@ -323,5 +326,5 @@ def _in_frame(answer: Answer) -> Callable[..., HttpResponse]:
     return view
 
 
-ON_SITE = {act: _on_site(answer) for act, answer in ANSWERS.items()}
-IN_FRAMES = {act: _in_frame(answer) for act, answer in ANSWERS.items()}
+ON_SITE = {act: on_site(answer) for act, answer in ANSWERS.items()}
+IN_FRAMES = {act: in_frame(answer) for act, answer in ANSWERS.items()}

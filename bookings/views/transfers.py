@@ -8,6 +8,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from bookings.models import BookingEvent, Line
+from bookings.money_pages import due_of_booking
 from bookings.services import amendments, people, transfers
 from config.kit.facts import Actor, ActorKind
 from config.kit.refusals import Refusal
@@ -46,6 +47,7 @@ def _render_offer(request: HttpRequest, offer: BookingEvent, refusal: Refusal | 
     context = {
         "booking": booking, "organization": booking.organization, "lines": rows.order_by("session__starts_at", "id"),
         "until": transfers.ends_at(offer), "refusal": refusal, "is_possible": is_possible,
+        "due": due_of_booking(booking),
     }  # fmt: skip
     return render(request, "bookings/transfer_offer.html", context, status=status)
 

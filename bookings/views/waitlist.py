@@ -11,6 +11,7 @@ from bookings.models import WaitlistEntry
 from bookings.services import waitlist
 from bookings.wait_forms import WaitForm
 from bookings.waiting import wait_of
+from config.kit.cookies import give_cookie
 from config.kit.facts import Actor, ActorKind
 from config.kit.idempotency import Claim
 from config.kit.refusals import NotFound, Refusal
@@ -87,11 +88,9 @@ def open_wait(request: HttpRequest, entry_id: UUID, token: str) -> HttpResponse:
     """GET /waitlist/{id}.{token}/: the token becomes a cookie and leaves the address."""
     _require_entry(entry_id, token)
     response = redirect("wait", entry_id=entry_id)
-    response.set_cookie(
-        COOKIE, token, max_age=COOKIE_SECONDS, path=f"/waitlist/{entry_id}/", secure=request.is_secure(), httponly=True,
-        samesite="Lax",
-    )  # fmt: skip
-    return response
+    return give_cookie(
+        request, response, name=COOKIE, value=token, path=f"/waitlist/{entry_id}/", seconds=COOKIE_SECONDS
+    )
 
 
 def _require_entry(entry_id: UUID, token: str | None) -> None:

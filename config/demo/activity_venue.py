@@ -1,6 +1,19 @@
 """Document 004: an activity venue, whose main timetable is the document's own."""
 
-from config.demo.plans import ActivityPlan, ChangePlan, ExtraPlan, OrganizationPlan, Story, UnitPlan, combine, every_day
+from config.demo.plans import (
+    ActivityPlan,
+    ChangePlan,
+    ExtraPlan,
+    MoneyPlan,
+    OrganizationPlan,
+    PromoPlan,
+    Purchase,
+    Story,
+    Then,
+    UnitPlan,
+    combine,
+    every_day,
+)
 
 # The document's JSON as it stands there, with the days that it leaves out by "…" written out.
 SCHEDULE_004: dict[str, object] = {
@@ -64,7 +77,7 @@ CLIMBING_WALL = ActivityPlan(
         UnitPlan("Belayer on the ground", 0, places=0),
     ),
     closes_minutes_before=60,
-    story=Story(parties=(), every=4, holds=((0, 3), (1, 2))),
+    story=Story(parties=({"Adult": 2}, {"Adult": 1, "Child": 1}), places_left=(3, 6), every=4, holds=((0, 3), (1, 2))),
 )
 
 OPEN_WALL = ActivityPlan(
@@ -123,6 +136,19 @@ LANTERN_YARD = OrganizationPlan(
             (15, 15),
             {"reason": "Open day", "from_time": "14:00", "to_time": "18:00"},
             activity="climbing-wall",
+        ),
+    ),
+    money=MoneyPlan(
+        promo_codes=(PromoPlan("WELCOME10", percent=10, most_uses=100, note="On the flyers"),),
+        vouchers=(
+            (10000, "First prize of the school raffle"),
+            (5000, "A birthday that the rain washed out"),
+            (2500, "For the lost locker key"),
+        ),
+        purchases=(
+            Purchase("climbing-wall", 2, {"Adult": 2}, voucher=0),
+            Purchase("laser-tag", 1, {"Adult": 2, "Child": 1}, promo_code="WELCOME10"),
+            Purchase("climbing-wall", 5, {"Adult": 2}, then=Then.LATE),
         ),
     ),
 )

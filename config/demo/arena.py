@@ -1,6 +1,17 @@
 """Document 003: an arena on match days, when very many want to come at once."""
 
-from config.demo.plans import ActivityPlan, OrganizationPlan, Story, UnitPlan, combine, every_day
+from config.demo.plans import (
+    ActivityPlan,
+    MoneyPlan,
+    OrganizationPlan,
+    PromoPlan,
+    Purchase,
+    Story,
+    Then,
+    UnitPlan,
+    combine,
+    every_day,
+)
 
 HOME_MATCH = ActivityPlan(
     name="Home match",
@@ -23,7 +34,11 @@ HOME_MATCH = ActivityPlan(
         UnitPlan("Infant on a lap", 0, places=0, maximum_age=2),
     ),
     opens_days_before=21,
-    story=Story(parties=(), holds=((0, 4), (0, 2), (1, 6))),
+    story=Story(
+        parties=({"Adult": 2, "Child": 2}, {"Family of four": 1}, {"Adult": 2}, {"Senior": 2, "Infant on a lap": 1}),
+        places_left=(7970,),
+        holds=((0, 4), (0, 2), (1, 6)),
+    ),
 )
 
 ACADEMY_MATCH = ActivityPlan(
@@ -88,5 +103,12 @@ RIVERSIDE_ARENA = OrganizationPlan(
     visitors=combine(
         "Emma Liam Olivia Mason Ava Carlos Sofia Tyler Grace Jamal",
         "Johnson Rivera Cohen Washington Kim Ortiz Murphy Patel Brooks Russo",
+    ),
+    money=MoneyPlan(
+        promo_codes=(PromoPlan("MATCHDAY5", amount_minor=500, note="Five dollars off a booking, from the radio"),),
+        purchases=(
+            Purchase("home-match", 0, {"Family of four": 1}, promo_code="MATCHDAY5"),
+            Purchase("home-match", 0, {"Adult": 2}, then=Then.DISPUTED),
+        ),
     ),
 )

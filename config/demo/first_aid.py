@@ -1,6 +1,15 @@
 """Document 000: courses in pounds, of which nobody may sell the thirteenth place of twelve."""
 
-from config.demo.plans import ActivityPlan, OrganizationPlan, Story, UnitPlan, combine
+from config.demo.plans import (
+    ActivityPlan,
+    MoneyPlan,
+    OrganizationPlan,
+    Purchase,
+    Story,
+    Then,
+    UnitPlan,
+    combine,
+)
 
 EMERGENCY_FIRST_AID = ActivityPlan(
     name="Emergency First Aid at Work",
@@ -16,6 +25,7 @@ EMERGENCY_FIRST_AID = ActivityPlan(
     capacity=12,
     units=(UnitPlan("Participant", 8500, minimum_age=16), UnitPlan("Student or senior", 7000, minimum_age=16)),
     pay_on_arrival=True,
+    deposit_percent=30,
     names_people=True,
     story=Story(
         parties=({"Participant": 3}, {"Participant": 1}, {"Participant": 2, "Student or senior": 1}),
@@ -39,8 +49,9 @@ PAEDIATRIC_FIRST_AID = ActivityPlan(
     capacity=12,
     units=(UnitPlan("Adult", 4500, minimum_age=16), UnitPlan("Couple", 8000, places=2)),
     closes_minutes_before=120,
+    deposit_percent=30,
     names_people=True,
-    story=Story(parties=(), holds=((0, 2), (2, 1))),
+    story=Story(parties=({"Couple": 1}, {"Adult": 1}), places_left=(0, 4), holds=((0, 2), (2, 1))),
 )
 
 LEARN_CPR = ActivityPlan(
@@ -74,5 +85,12 @@ BEACON_FIRST_AID = OrganizationPlan(
     visitors=combine(
         "Oliver Aisha Harry Freya Mohammed Isla George Poppy Callum Niamh",
         "Bennett Khan Thompson Evans Ahmed Campbell Wright Morgan Fraser Doyle",
+    ),
+    money=MoneyPlan(
+        purchases=(
+            Purchase("emergency-first-aid-at-work", 14, {"Participant": 1}),  # what is left of it is due soon
+            Purchase("paediatric-first-aid-evening", 18, {"Couple": 1}),
+            Purchase("paediatric-first-aid-evening", 4, {"Adult": 2}, then=Then.REFUNDED_IN_PART),
+        ),
     ),
 )

@@ -5,6 +5,7 @@ Words, prices and timetables stand in one module per organization, so that readi
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 Party = Mapping[str, int]  # how many of each unit, by the unit's name
 
@@ -45,8 +46,53 @@ class ChangePlan:
 
 
 @dataclass(frozen=True, slots=True)
+class PromoPlan:
+    """A promo code: so many percent off, or so much of the organization's currency."""
+
+    code: str
+    percent: int | None = None
+    amount_minor: int | None = None
+    most_uses: int | None = None
+    note: str = ""
+
+
+class Then(StrEnum):
+    """What became of a party that paid online."""
+
+    CAME = "came"
+    REFUNDED_IN_PART = "refunded_in_part"  # staff let them off a part
+    REFUND_FAILED = "refund_failed"  # cancelled, and the card does not take the money back
+    DISPUTED = "disputed"  # their bank asks for the money
+    LATE = "late"  # paid when somebody else had the places
+
+
+@dataclass(frozen=True, slots=True)
+class Purchase:
+    """A party that pays online for the first session with room for it, so many days from tomorrow."""
+
+    activity: str  # its slug
+    days: int
+    party: Party
+    then: Then = Then.CAME
+    promo_code: str = ""
+    voucher: int | None = None  # its place among the organization's
+
+
+@dataclass(frozen=True, slots=True)
+class MoneyPlan:
+    """What there is of money, once there is a bank."""
+
+    promo_codes: tuple[PromoPlan, ...] = ()
+    vouchers: tuple[tuple[int, str], ...] = ()  # worth so much, given for this
+    purchases: tuple[Purchase, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Story:
-    """What has been sold before anybody looks: busy sessions, from tomorrow on, and what is left of each."""
+    """What has been sold before anybody looks: busy sessions, from tomorrow on, and what is left of each.
+
+    Where an activity is paid for online and not otherwise, its parties come once there is a bank.
+    """
 
     parties: tuple[Party, ...]  # they come in turn, again and again
     places_left: tuple[int, ...] = ()  # of the first busy session, the second, …; 0 is full
@@ -78,6 +124,13 @@ class ActivityPlan:
     opens_days_before: int = 365
     closes_minutes_before: int = 0
     names_people: bool = False  # a course wants to know who comes
+    currency: str = ""  # another than the organization's
+    deposit_percent: int | None = None  # the rest is due two weeks before
+
+    @property
+    def is_paid_online(self) -> bool:
+        """Can it be paid for online, and not otherwise?"""
+        return not self.pay_on_arrival and any(unit.price_minor for unit in self.units)
 
     def places_of(self, party: Party) -> int:
         """Return how many places a party takes."""
@@ -101,6 +154,8 @@ class OrganizationPlan:
     activities: tuple[ActivityPlan, ...]
     visitors: tuple[str, ...] = field(repr=False)
     changes: tuple[ChangePlan, ...] = ()
+    other_currencies: tuple[str, ...] = ()
+    money: MoneyPlan = MoneyPlan()
 
     @property
     def domain(self) -> str:

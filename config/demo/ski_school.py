@@ -1,6 +1,16 @@
 """Document 001: a ski school, with groups and private lessons; here one place of a private lesson is one instructor."""
 
-from config.demo.plans import ActivityPlan, OrganizationPlan, Story, UnitPlan, combine, every_day
+from config.demo.plans import (
+    ActivityPlan,
+    MoneyPlan,
+    OrganizationPlan,
+    Purchase,
+    Story,
+    Then,
+    UnitPlan,
+    combine,
+    every_day,
+)
 
 CHILDRENS_GROUP = ActivityPlan(
     name="Children's ski group",
@@ -40,7 +50,8 @@ ADULT_BEGINNERS = ActivityPlan(
     kind="collective",
     units=(UnitPlan("Adult", 9000, minimum_age=16), UnitPlan("Senior", 7500, minimum_age=64)),
     closes_minutes_before=60,
-    story=Story(parties=(), holds=((0, 2), (3, 3))),
+    currency="EUR",  # most of them come from across the border
+    story=Story(parties=({"Adult": 2}, {"Adult": 1, "Senior": 1}), places_left=(2, 5), holds=((0, 2), (3, 3))),
 )
 
 PRIVATE_LESSON = ActivityPlan(
@@ -87,5 +98,12 @@ SILBERHORN = OrganizationPlan(
     visitors=combine(
         "Lena Luca Elena Matteo Sophie Jonas Camille Nico Anouk Tim",
         "Baumann Rossi Keller Favre Steiner Meier Dubois Brunner Huber Weber",
+    ),
+    other_currencies=("EUR",),
+    money=MoneyPlan(
+        purchases=(
+            Purchase("adult-beginners-group", 8, {"Adult": 2}, then=Then.REFUND_FAILED),
+            Purchase("private-lesson", 3, {"Lesson for one or two": 1}),
+        ),
     ),
 )

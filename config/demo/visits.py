@@ -20,8 +20,10 @@ from config.kit.clock import database_now
 from config.kit.facts import Actor, ActorKind
 from config.tenants.models import User
 from scheduling.models import Activity, Session
-from scheduling.services import capacity, reservations
-from scheduling.services.reservations import Party
+from scheduling.services import assessing, capacity, reservations
+from scheduling.services.assessing import Party
+
+MEANT = Terms(confirm_duplicate=True, duplicate_reason="They come twice, and know it")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +56,11 @@ def invite_visitors(plan: OrganizationPlan, *, desk: User) -> Visitors:
 
 
 def tell_story(scene: Scene) -> None:
-    """Book, hold and cut as the activity's story says."""
+    """Book, hold and cut as the activity's story says; who pays online comes later, when there is a bank."""
     story = scene.plan.story
-    busy = _sessions_from_tomorrow(scene.activity)[:: story.every]
-    for number, left in enumerate(story.places_left):
-        _book_until(scene, busy[number], places_left=left)
+    busy = busy_sessions(scene)
+    for session, party in [] if scene.plan.is_paid_online else parties_to_come(scene):
+        _book(scene, [session], party)
     if story.series:
         _book_series(scene, busy[len(story.places_left) :][: story.series])
     for number, party_size in story.holds:
@@ -68,7 +70,12 @@ def tell_story(scene: Scene) -> None:
         capacity.set_capacity(session_id=busy[story.cut[0]].id, capacity=story.cut[1])
 
 
-def _sessions_from_tomorrow(activity: Activity) -> list[Session]:
+def busy_sessions(scene: Scene) -> list[Session]:
+    """Return the story's busy sessions."""
+    return sessions_from_tomorrow(scene.activity)[:: scene.plan.story.every]
+
+
+def sessions_from_tomorrow(activity: Activity) -> list[Session]:
     """Return what can be booked now and starts after the venue's next midnight: it stays to be seen for a while."""
     zone, now = activity.venue.zone, database_now()
     midnight = datetime.combine(now.astimezone(zone).date() + timedelta(days=1), time(), tzinfo=zone)
@@ -76,10 +83,11 @@ def _sessions_from_tomorrow(activity: Activity) -> list[Session]:
     return list(sessions.order_by("starts_at"))
 
 
-def _book_until(scene: Scene, session: Session, *, places_left: int) -> None:
-    """Book one party after the other until just so many places are left."""
-    for party in _parties(scene.plan, places=session.capacity_total - places_left):
-        _book(scene, [session], party)
+def parties_to_come(scene: Scene) -> Iterator[tuple[Session, PartyPlan]]:
+    """Yield one party after the other, and the busy session it is for, until just so many places are left there."""
+    for session, left in zip(busy_sessions(scene), scene.plan.story.places_left, strict=False):
+        for party in _parties(scene.plan, places=session.capacity_remaining - left):
+            yield session, party
 
 
 def _parties(plan: ActivityPlan, *, places: int) -> Iterator[PartyPlan]:
@@ -101,15 +109,20 @@ def _book_series(scene: Scene, sessions: list[Session]) -> None:
 def _book(scene: Scene, sessions: list[Session], party: PartyPlan) -> None:
     """Book one party as one booking, free or paid on arrival."""
     contact = next(scene.visitors.contacts)
-    units = tuple((scene.units[name], count) for name, count in party.items())
     people = (Person(name=contact.name),) if scene.plan.names_people and len(sessions) == 1 else ()
     checkout.book_lines(
-        lines=[Wanted(Party(session_id=session.id, party_size=None, units=units), people) for session in sessions],
+        lines=[wanted(scene, session, party, people) for session in sessions],
         contact=contact,
-        terms=Terms(confirm_duplicate=True, duplicate_reason="They come twice, and know it"),
+        terms=MEANT,
         actor=next(scene.visitors.actors),
         organization_id=scene.activity.organization_id,
     )
+
+
+def wanted(scene: Scene, session: Session, party: PartyPlan, people: tuple[Person, ...] = ()) -> Wanted:
+    """Return a party as a line of an order."""
+    units = tuple((scene.units[name], count) for name, count in party.items())
+    return Wanted(Party(session_id=session.id, party_size=None, units=units), people)
 
 
 def try_again_by_mistake(scenes: list[Scene]) -> None:
@@ -119,7 +132,7 @@ def try_again_by_mistake(scenes: list[Scene]) -> None:
     line = room.select_related("booking__customer", "reservation").order_by("-id").first()
     if line is None:
         return
-    wanted = Wanted(reservations.same_party(line.reservation))
+    wanted = Wanted(assessing.same_party(line.reservation))
     contact = Contact(email=line.booking.customer.email, name=line.booking.contact_name)
     customer = Actor(kind=ActorKind.CUSTOMER, channel="web")
     with suppress(DuplicateBooking):

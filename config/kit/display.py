@@ -1,19 +1,18 @@
 """How pages write money, times and lengths for people."""
 
-from datetime import UTC, datetime, timedelta
-from decimal import Decimal
+from datetime import UTC, datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo
 
 from babel.dates import format_date, format_datetime, format_time
-from babel.numbers import format_currency, get_currency_precision
+
+from config.kit import money
 
 LOCALE = "en_GB"
 
 
 def money_text(amount_minor: int, currency: str) -> str:
     """Write minor units as people do: 4500 GBP is £45.00, 4500 JPY is ¥4,500."""
-    amount = Decimal(amount_minor).scaleb(-get_currency_precision(currency))
-    return str(format_currency(amount, currency, locale=LOCALE))
+    return money.written(amount_minor, currency, locale=LOCALE)
 
 
 def change_text(change_minor: int, currency: str) -> str:
@@ -26,7 +25,7 @@ def clock_text(at: datetime, zone: ZoneInfo) -> str:
     return str(format_time(at, "HH:mm", tzinfo=zone, locale=LOCALE))
 
 
-def day_text(at: datetime, zone: ZoneInfo) -> str:
+def day_text(at: datetime, zone: tzinfo) -> str:
     """Write a day: Tuesday 8 December."""
     return str(format_date(at.astimezone(zone).date(), "EEEE d MMMM", locale=LOCALE))
 

@@ -54,6 +54,26 @@ class Fact(models.Model):
         abstract = True
 
 
+class FactDetail(models.Model):
+    """The erasable side of a fact: address, browser, free text. The chain covers their salted digest, not them.
+
+    Each kind of fact has its own, with `event` leading to the fact.
+    """
+
+    erasable = True
+
+    salt = models.CharField(max_length=32)
+    ip_address = models.GenericIPAddressField(null=True, blank=True)
+    user_agent = models.CharField(max_length=400, blank=True)
+    note = models.TextField(blank=True)
+
+    class Meta:
+        abstract = True
+
+    def __str__(self) -> str:
+        return f"detail of {self.event_id}"  # type: ignore[attr-defined]
+
+
 @dataclass(frozen=True, slots=True)
 class Actor:
     """Who does it, through which channel, and what only the erasable side row may know."""

@@ -1,6 +1,7 @@
 """Identifiers: UUIDv7 for rows, eight Crockford letters for people."""
 
 import secrets
+from datetime import datetime
 from uuid import UUID
 
 import uuid_utils.compat
@@ -11,6 +12,11 @@ CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # no I, L, O, U: nothing to misr
 def uuid7() -> UUID:
     """Return a UUIDv7 (RFC 9562): in order of time, 74 random bits."""
     return uuid_utils.compat.uuid7()
+
+
+def first_id(at: datetime) -> UUID:
+    """Return the least UUIDv7 of a moment: its first 48 bits are milliseconds."""
+    return UUID(int=int(at.timestamp() * 1000) << 80)
 
 
 def booking_number() -> str:

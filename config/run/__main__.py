@@ -1,6 +1,5 @@
 """`bin/run`: from nothing to a site that serves, and back to nothing at Ctrl-C."""
 
-import importlib
 import os
 import signal
 import socket
@@ -8,6 +7,8 @@ import sys
 import time
 from contextlib import suppress
 
+from config.demo.credentials import STAFF_EMAIL, STAFF_PASSWORD
+from config.demo.organizations import ORGANIZATIONS
 from config.run import addresses, commands
 from config.run.console import say
 from config.run.options import Options, parse_options
@@ -17,6 +18,9 @@ from config.run.state import FULL_DISK, DataFolder, data_folder
 from config.run.supervisor import Supervisor
 
 WEB_SECONDS = 60.0
+BANK_SECONDS = 20.0
+DEMO_SLUGS = [plan.slug for plan in ORGANIZATIONS]
+TEST_CARD = "4242 4242 4242 4242"
 ORPHAN_SECONDS = 2.0  # nothing they do is lost: tasks are acknowledged late, transactions roll back
 
 
@@ -37,12 +41,11 @@ class Run:
         self.folder.empty_metrics()
         addresses.check_port(self.options)
         self._start_servers()
+        self._start_programs("bank")  # before all others: the demo pays with it
         self._prepare_database()
         self._collect_assets()
-        for name in self.options.programs:
-            command = commands.program_command(name, self.options, self.folder)
-            self.supervisor.keep(name, Program(name, command, self.environment))
-        self._wait_for_web()
+        self._start_programs(*(name for name in self.options.programs if name != "bank"))
+        self._wait_for("web", seconds=WEB_SECONDS)
         self._announce(time.monotonic() - started_at)
         while True:
             self.supervisor.turn()
@@ -71,14 +74,30 @@ class Run:
         addresses.check_database(found["DATABASE_URL"])
         self.environment = addresses.program_environment(self.folder, self.options, found)
         secret = {"SECRET_KEY_FILE": str(self.folder.path / "secret_key")}
-        realtime = {"REALTIME_URL": self.environment["REALTIME_URL"]}
-        self.folder.write_state({"address": self.options.address, **found, **secret, **realtime})
+        names = ("REALTIME_URL", "SITE_URL", "DEMO", "STRIPE_API_BASE", "PAYMENT_PAGES")
+        told = {name: self.environment[name] for name in names if name in self.environment}
+        self.folder.write_state({"address": self.options.address, **found, **secret, **told})
+
+    def _start_programs(self, *names: str) -> None:
+        """Start those of these programs that were chosen, and keep them running."""
+        for name in names:
+            if name in self.options.programs:
+                command = commands.program_command(name, self.options, self.folder)
+                self.supervisor.keep(name, Program(name, command, self.environment))
 
     def _prepare_database(self) -> None:
         owner = self.environment | {"DATABASE_URL": self.environment["DATABASE_OWNER_URL"]}
         self._must(Program("migrate", commands.manage("migrate", "--skip-checks"), owner))
-        if self.options.demo and not addresses.has_organizations(self.environment["DATABASE_URL"]):
+        self._wait_for("bank", seconds=BANK_SECONDS)
+        if self.options.demo and self._has_more_to_load():
             self._must(Program("demo", commands.manage("demo"), self.environment))
+
+    def _has_more_to_load(self) -> bool:
+        """Is the demo not there yet, or its money missing, which needs the bank?"""
+        url = self.environment["DATABASE_URL"]
+        if not addresses.has_organizations(url):
+            return True
+        return "bank" in self.options.programs and addresses.has_organizations_without_account(url, DEMO_SLUGS)
 
     def _collect_assets(self) -> None:
         """Collect static files, only when they changed; in development they are served from where they are."""
@@ -95,16 +114,16 @@ class Run:
         if self.supervisor.run_once(program) != 0:
             raise ServerError(f"`manage.py {program.command[2]}` failed; its own words are above.")
 
-    def _wait_for_web(self) -> None:
-        deadline = time.monotonic() + WEB_SECONDS
-        while "web" in self.options.programs and not self._web_answers():
+    def _wait_for(self, name: str, *, seconds: float) -> None:
+        """Wait until a program answers at its port, if it was chosen; raise ServerError when it does not."""
+        deadline = time.monotonic() + seconds
+        while name in self.options.programs and not self._answers(name):
             self.supervisor.turn()
             if time.monotonic() > deadline:
-                raise ServerError(f"web does not answer after {WEB_SECONDS:.0f} s; its own words are above.")
+                raise ServerError(f"{name} does not answer after {seconds:.0f} s; its own words are above.")
 
-    def _web_answers(self) -> bool:
-        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.options.host, self.options.host)  # noqa: S104 not bound
-        with suppress(OSError), socket.create_connection((host, self.options.port), timeout=1):
+    def _answers(self, name: str) -> bool:
+        with suppress(OSError), socket.create_connection(self.options.place_of(name), timeout=1):
             return True
         return False
 
@@ -116,10 +135,10 @@ class Run:
             say("run", f"  live   {self.environment['REALTIME_URL']}")
         if "mail" in self.options.programs:
             say("run", f"  mail   {self.options.address}staff/mail/")
-        with suppress(ImportError, AttributeError):
-            login = importlib.import_module("config.demo.credentials")
-            if self.options.demo:
-                say("run", f"  demo staff login: {login.STAFF_EMAIL}   password: {login.STAFF_PASSWORD}")
+        if "bank" in self.options.programs:
+            say("run", f"  bank   {self.options.bank_address}/sandbox   its faults; pay with {TEST_CARD}")
+        if self.options.demo:
+            say("run", f"  demo staff login: {STAFF_EMAIL}   password: {STAFF_PASSWORD}")
         say("run", "Ctrl-C stops it.")
 
 

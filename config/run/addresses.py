@@ -3,8 +3,9 @@
 import errno
 import os
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import LiteralString
 
 import psycopg
 
@@ -15,6 +16,12 @@ from config.run.state import DataFolder
 from config.run.valkey import EmbeddedValkey
 
 MARK = "HOLDFAST_CHILD_OF"  # in the environment of every program of ours: how the next start finds orphans
+WITHOUT_ACCOUNT = """
+SELECT EXISTS (
+    SELECT FROM tenants_organization o WHERE o.slug = ANY(%s)
+    AND NOT EXISTS (SELECT FROM payments_provideraccount a WHERE a.organization_id = o.id)
+)
+"""
 LIBPQ_SCHEMES = ("postgres://", "postgresql://")
 
 
@@ -73,8 +80,11 @@ def program_environment(folder: DataFolder, options: Options, addresses: Mapping
     }
     if "mail" in options.programs:
         ours["MAIL_URL"] = f"resend+http://demo@127.0.0.1:{options.mail_port}"
+    if options.own_bank:  # also when it does not run: the demo's keys are for nobody else's ears
+        ours |= {"STRIPE_API_BASE": options.bank_address, "PAYMENT_PAGES": options.bank_address}
     forced = {**addresses, "DEMO": "on" if options.demo else "off", "DJANGO_SETTINGS_MODULE": "config.settings"}
-    return {**ours, **os.environ, **forced, MARK: str(folder.path)}
+    given = {name: value for name, value in os.environ.items() if value or name not in ours}
+    return {**ours, **given, **forced, MARK: str(folder.path)}
 
 
 def check_port(options: Options) -> None:
@@ -109,8 +119,17 @@ def check_database(url: str) -> None:
 
 def has_organizations(url: str) -> bool:
     """Answer whether somebody lives in the database already."""
+    return _answers_yes(url, "SELECT EXISTS (SELECT FROM tenants_organization)")
+
+
+def has_organizations_without_account(url: str, slugs: Sequence[str]) -> bool:
+    """Answer whether one of these organizations is there and never had an account with a payment provider."""
+    return _answers_yes(url, WITHOUT_ACCOUNT, [list(slugs)])
+
+
+def _answers_yes(url: str, question: LiteralString, parameters: Sequence[object] = ()) -> bool:
     if not url.startswith(LIBPQ_SCHEMES):
         return False  # the demo command looks for itself
     with psycopg.connect(url) as connection:
-        row = connection.execute("SELECT EXISTS (SELECT FROM tenants_organization)").fetchone()
+        row = connection.execute(question, parameters or None).fetchone()
     return bool(row and row[0])

@@ -76,10 +76,16 @@ def mail(options: Options, folder: DataFolder) -> list[str]:
     return [PYTHON, "-m", "alerts.sandbox", "--port", str(options.mail_port), "--folder", str(folder.path / "mail")]
 
 
+def bank(options: Options, folder: DataFolder) -> list[str]:
+    """Be the demo's bank."""
+    command = [PYTHON, "-m", "payments.sandbox", "--port", str(options.bank_port)]
+    return [*command, "--folder", str(folder.path / "bank"), "--public-address", options.bank_address]
+
+
 def program_command(name: str, options: Options, folder: DataFolder) -> list[str]:
     """Return the command of a program by its name."""
     ours = {"web": web(options), "realtime": realtime(options), "worker": worker(options)}
-    return {**ours, "beat": beat(folder), "mail": mail(options, folder)}[name]
+    return {**ours, "beat": beat(folder), "mail": mail(options, folder), "bank": bank(options, folder)}[name]
 
 
 def asset_files(folders: Sequence[Path]) -> Iterator[Path]:

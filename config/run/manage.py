@@ -2,12 +2,15 @@
 
 import os
 import sys
+from importlib import import_module
 from pathlib import Path
 
 from django.core.management import execute_from_command_line
 
 from config.run.state import DataFolder, data_folder
 
+# What a command sees as the programs do: whether anything is real, where the bank is, where the site is for the bank.
+ALSO = ("DEMO", "STRIPE_API_BASE", "PAYMENT_PAGES", "SITE_URL")
 ADDRESSES = ("DATABASE_URL", "DATABASE_OWNER_URL", "DATABASE_ADMIN_URL", "REDIS_URL")
 # These read or change the shape of the tables, which the application's role may not.
 OWNER_COMMANDS = {"migrate", "makemigrations", "sqlmigrate", "squashmigrations", "optimizemigration", "lintmigrations"}
@@ -19,7 +22,7 @@ def running_environment(folder: DataFolder) -> dict[str, str] | None:
     if not state or not folder.is_running():
         return None
     wanted = ["REDIS_URL"] if os.environ.get("DATABASE_URL") else ADDRESSES  # the four of one server go together
-    found = {name: state[name] for name in wanted}
+    found = {name: state[name] for name in wanted} | {name: state[name] for name in ALSO if name in state}
     secret = Path(state["SECRET_KEY_FILE"]).read_text().strip()
     return {"SECRET_KEY": secret, "BEHIND_TLS_PROXY": "off", "STATIC_ROOT": str(folder.path / "static"), **found}
 
@@ -40,6 +43,7 @@ def main(arguments: list[str]) -> int:
         os.environ.update({name: value for name, value in found.items() if not os.environ.get(name)})
     use_owner(arguments[0] if arguments else "")
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+    import_module("config.celery")  # so that tasks asked for in here reach the broker of the settings
     execute_from_command_line(["bin/manage", *arguments])
     return 0
 

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 from config.run.processes import ServerError
 
-PROGRAMS = ("web", "realtime", "worker", "beat", "mail")
+PROGRAMS = ("web", "realtime", "worker", "beat", "mail", "bank")
 OFF = {"off", "false", "no", "0"}
 LARGEST_PORT = 65535
+PORTS = 4  # the site's, and the next ones
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,7 @@ class Options:
     programs: tuple[str, ...]
     reload: bool
     demo: bool
+    own_bank: bool = False  # online payments are the sandbox bank's affair, whether it runs or not
 
     @property
     def address(self) -> str:
@@ -43,10 +45,27 @@ class Options:
         return self.port + 2
 
     @property
+    def bank_port(self) -> int:
+        """Return where the demo's sandbox bank is: the one after that."""
+        return self.port + 3
+
+    @property
+    def bank_address(self) -> str:
+        """Return where our programs and a browser on this machine find it: it listens nowhere else."""
+        return f"http://127.0.0.1:{self.bank_port}"
+
+    @property
     def ports(self) -> dict[str, int]:
         """Return the port of each chosen program that listens."""
-        known = {"web": self.port, "realtime": self.realtime_port, "mail": self.mail_port}
+        next_ones = {"realtime": self.realtime_port, "mail": self.mail_port, "bank": self.bank_port}
+        known = {"web": self.port, **next_ones}
         return {name: port for name, port in known.items() if name in self.programs}
+
+    def place_of(self, name: str) -> tuple[str, int]:
+        """Return where a program that listens is reached from this machine: its host and port."""
+        everywhere = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 compared, not bound
+        host = "127.0.0.1" if name in ("mail", "bank") else everywhere.get(self.host, self.host)
+        return host, self.ports[name]
 
     def _url(self, port: int) -> str:
         host = "127.0.0.1" if self.host in {"0.0.0.0", "::"} else self.host  # noqa: S104 compared, not bound
@@ -61,8 +80,10 @@ def parse_options(arguments: Sequence[str], environment: Mapping[str, str] = os.
     parser.add_argument("--only", default=",".join(PROGRAMS), metavar="web,worker", help="serve only these")
     chosen = parser.parse_args(arguments)
     demo = environment.get("DEMO", "on").lower() not in OFF
-    # The demo has a mail provider of its own, unless the environment names another one.
-    without = {*chosen.without, *(() if demo and not environment.get("MAIL_URL") else ("mail",))}
+    # The demo has a mail provider and a bank of its own, each unless the environment names another one.
+    own_mail = demo and not environment.get("MAIL_URL")
+    own_bank = demo and not environment.get("STRIPE_API_BASE")
+    without = {*chosen.without, *(() if own_mail else ("mail",)), *(() if own_bank else ("bank",))}
     programs = [name for name in chosen.only.split(",") if name not in without]
     if unknown := set(programs) - set(PROGRAMS):
         parser.error(f"--only knows {', '.join(PROGRAMS)}; not {', '.join(sorted(unknown))}")
@@ -72,6 +93,7 @@ def parse_options(arguments: Sequence[str], environment: Mapping[str, str] = os.
         programs=tuple(programs),
         reload=chosen.reload,
         demo=demo,
+        own_bank=own_bank,
     )
 
 
@@ -79,6 +101,8 @@ def read_port(text: str) -> int:
     """Return the port number, or raise ServerError."""
     if not text.isdecimal() or not 0 < int(text) <= LARGEST_PORT:
         raise ServerError(f"PORT={text} is no port: it is a number from 1 to {LARGEST_PORT}.")
-    if int(text) > LARGEST_PORT - 2:
-        raise ServerError(f"PORT={text} leaves none for realtime and mail, the next two: choose a smaller number.")
+    if int(text) > LARGEST_PORT - PORTS + 1:
+        raise ServerError(
+            f"PORT={text} leaves none for realtime, mail and bank, the next three: choose a smaller number."
+        )
     return int(text)

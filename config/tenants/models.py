@@ -69,7 +69,7 @@ class User(AbstractBaseUser, PermissionsMixin):
 # Addresses of ours at the root: no organization may take such a name.
 RESERVED_SLUGS = (
     "admin", "api", "bookings", "calendar", "checkout", "embed", "events", "health", "livez", "metrics", "octo",
-    "readyz", "resume", "staff", "static", "waitlist", "ws",
+    "pay", "readyz", "resume", "staff", "static", "waitlist", "ws",
 )  # fmt: skip
 
 
@@ -97,6 +97,8 @@ class Organization(models.Model):
     slug = models.SlugField(max_length=60, unique=True)
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.ACTIVE)
     currency = models.CharField(max_length=3, default="GBP")  # ISO 4217; what it settles in
+    # That it takes besides.
+    other_currencies = ArrayField(models.CharField(max_length=3), default=list, db_default=[], blank=True)
     language = models.CharField(max_length=5, choices=Language.choices, default=Language.ENGLISH, db_default="en")
     # Below this age somebody who may must consent; None: nobody is asked.
     consent_under_age = models.PositiveSmallIntegerField(null=True, blank=True)
@@ -128,6 +130,11 @@ class Organization(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def currencies(self) -> list[str]:
+        """The currencies in which it sells, the one that it settles in first."""
+        return [self.currency, *(other for other in self.other_currencies if other != self.currency)]
 
     @property
     def is_active(self) -> bool:

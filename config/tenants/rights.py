@@ -27,8 +27,17 @@ EVERYTHING = _rights(
     scheduling__pricerule="view add end_price_rules",
     scheduling__reservation="view",
     bookings__booking=(
-        "view add overbook_sessions check_in_lines cancel_bookings change_bookings waive_fees view_cancellations"
+        "view add overbook_sessions check_in_lines cancel_bookings change_bookings waive_fees view_cancellations "
+        "refund_bookings take_money send_payment_links"
     ),
+    bookings__promocode="view add end_promo_codes",
+    payments__payment="view refresh_payments",
+    payments__refund="view retry_refunds hand_back_refunds",
+    payments__dispute="view",
+    payments__voucher="view add end_vouchers read_codes",
+    payments__ledgertransaction="view",
+    payments__reconciliation="view",
+    payments__provideraccount="view add rotate_secrets end_accounts check_accounts reconcile_accounts",
     bookings__attempt="view",
     bookings__customer="view export_customers erase_customers",
     bookings__affectedline="view contact_lines keep_lines move_lines refund_lines",
@@ -37,13 +46,17 @@ EVERYTHING = _rights(
     alerts__notification="view repeat_notifications",
 )
 
+# Whose account the money goes to is the owner's word alone.
+OWNERS_ALONE = _rights(payments__provideraccount="add rotate_secrets end_accounts")
+
 ROLES: Mapping[str, Rights] = {
     "owner": EVERYTHING,
-    "manager": EVERYTHING,
+    "manager": {kind: rights - OWNERS_ALONE.get(kind, frozenset()) for kind, rights in EVERYTHING.items()},
     "reception": _rights(
         scheduling__session="view close_sessions reopen_sessions",
         scheduling__scheduleexception="view",
-        bookings__booking="view add cancel_bookings change_bookings check_in_lines",
+        bookings__booking=("view add cancel_bookings change_bookings check_in_lines take_money send_payment_links"),
+        payments__payment="view refresh_payments",
         bookings__customer="view",
         bookings__affectedline="view contact_lines keep_lines move_lines",
         bookings__waitlistentry="view add remove_entries",

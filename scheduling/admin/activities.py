@@ -2,15 +2,15 @@
 
 from typing import TYPE_CHECKING, Any
 
-from babel.numbers import is_currency
 from django import forms
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from config.kit.admin import AnyModelForm, KeptAdmin, KeptInline
+from config.kit.money import is_currency
 from config.tenants.scoping import OWNER_FILTER, ByRole, PartByRole
-from scheduling.models import Activity, Extra, Unit
+from scheduling.models import Activity, Extra, Reservation, Unit
 from scheduling.services import catalogue
 
 if TYPE_CHECKING:  # Django's classes take no type arguments when they run
@@ -122,10 +122,27 @@ class ExtraInline(PartByRole, KeptInline):
     fields = ("name", "summary", "price_minor", "stock_per_session", "maximum_per_party", "is_offered", "position")
 
 
+WHOLE = 100
+KIND_STAYS = "The kind stays once an activity was published. Add another activity for another kind."
+
+
+def _was_on_sale(activity: Activity) -> bool:
+    """Is it published, or was it: discontinued, or a draft again of which somebody has taken places?"""
+    taken = Reservation.objects.filter(session__activity=activity)
+    return activity.status != Activity.Status.DRAFT or taken.exists()
+
+
 class ActivityForm(LenientForm):
     """An activity belongs to the organization of its venue."""
 
-    defaulted = ("smallest_party", "notice_days")
+    defaulted = ("smallest_party", "notice_days", "balance_days")
+
+    class Meta:
+        labels = {
+            "deposit_percent": "deposit, in percent",
+            "balance_days": "the rest is due so many days before",
+        }
+        help_texts = {"deposit_percent": "Of the price, to be paid online at once. Empty: all of it."}
 
     def clean_currency(self) -> str:
         """It is one that the world knows: ISO 4217."""
@@ -134,6 +151,13 @@ class ActivityForm(LenientForm):
             raise forms.ValidationError(f"{currency} is not a currency that we know.", code="unknown_currency")
         return currency
 
+    def clean_kind(self) -> str:
+        """It stays what it is once it was on sale: timetables, prices and bookings were made for that kind."""
+        kind, row = str(self.cleaned_data["kind"]), self.instance
+        if not row._state.adding and kind != row.kind and _was_on_sale(row):
+            raise forms.ValidationError(KIND_STAYS, code="kind_stays")
+        return kind
+
     def clean(self) -> dict[str, Any]:
         """Its slug is its organization's only one."""
         values: dict[str, Any] = super().clean() or self.cleaned_data
@@ -141,6 +165,14 @@ class ActivityForm(LenientForm):
         same = Activity.objects.filter(organization=venue and venue.organization_id, slug=slug)
         if same.exclude(id=self.instance.id).exists():
             self.add_error("slug", "This organization has an activity of this slug already.")
+        owner = venue.organization if venue else None
+        taken = owner.currencies if owner else []
+        is_new = self.instance._state.adding or "currency" in self.changed_data
+        if taken and is_new and values.get("currency", taken[0]) not in taken:
+            self.add_error("currency", f"{owner} takes {' and '.join(taken)}.")
+        percent = values.get("deposit_percent")
+        if percent is not None and not 1 <= percent < WHOLE:
+            self.add_error("deposit_percent", "A deposit is 1 to 99 percent; leave it empty for all.")
         smallest, largest = values.get("smallest_party"), values.get("largest_party")
         if smallest is not None and smallest < 1:
             self.add_error("smallest_party", "A party is 1 person or more.")
@@ -158,7 +190,7 @@ class ActivityAdmin(ByRole, KeptAdmin):
     fields = (
         "venue", "name", "slug", "summary", "kind", "status", "currency", "price_reference", "capacity",
         "hold_minutes", "opens_days_before", "closes_minutes_before", "notice_days",
-        "smallest_party", "largest_party", "pay_on_arrival",
+        "smallest_party", "largest_party", "pay_on_arrival", "deposit_percent", "balance_days",
     )  # fmt: skip
     list_display = ("name", "organization", "venue", "kind", "status", "currency", "pay_on_arrival")
     list_filter = ("status", "kind", OWNER_FILTER)

@@ -1,20 +1,87 @@
 """Tenants. Their page is here, since what suspends one also takes its sessions off sale."""
 
+import re
+from typing import TYPE_CHECKING, Any
+
+from django import forms
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from config.kit.admin import KeptAdmin
+from config.kit.admin import AnyModelForm, KeptAdmin
+from config.kit.money import is_currency
 from config.tenants.models import Organization
 from config.tenants.scoping import ByRole
+from scheduling.models import Activity
 from scheduling.services import catalogue
+
+if TYPE_CHECKING:
+    from django.forms import TextInput as WideInput
+else:
+    from unfold.widgets import UnfoldAdminTextInputWidget as WideInput
+
+
+class CurrenciesField(forms.CharField):
+    """Codes of currencies, with commas or spaces between."""
+
+    widget = WideInput
+
+    def prepare_value(self, value: Any) -> Any:
+        """Show them in a line."""
+        return ", ".join(value) if isinstance(value, list) else value
+
+    def to_python(self, value: Any) -> Any:
+        """Return them in capital letters, each once."""
+        return list(dict.fromkeys(re.split(r"[\s,;]+", value.strip().upper()))) if value and value.strip() else []
+
+    def validate(self, value: Any) -> None:
+        """Refuse each that the world does not know, by name."""
+        super().validate(value)
+        unknown = [code for code in value if not is_currency(code)]
+        if unknown:
+            raise forms.ValidationError([f"{code} is not a currency that we know." for code in unknown])
+
+    def run_validators(self, value: Any) -> None:
+        """Lengths are the column's affair."""
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        """Compare what they mean."""
+        return bool((initial or []) != self.to_python(data))
+
+
+class OrganizationForm(AnyModelForm):
+    """An organization, with the currencies that it takes besides its own."""
+
+    other_currencies = CurrenciesField(
+        required=False, label="Other currencies it takes",
+        help_text="Such as EUR, CHF. An activity is sold in one of them; nothing is converted.",
+    )  # fmt: skip
+
+    def clean_currency(self) -> str:
+        """It is one that the world knows: ISO 4217."""
+        currency = str(self.cleaned_data["currency"]).upper()
+        if not is_currency(currency):
+            raise forms.ValidationError(f"{currency} is not a currency that we know.", code="unknown_currency")
+        return currency
+
+    def clean(self) -> dict[str, Any]:
+        """What is on sale stays in a currency that it takes."""
+        values: dict[str, Any] = super().clean() or self.cleaned_data
+        if {"currency", "other_currencies"} <= values.keys() and not self.instance._state.adding:
+            kept = {values["currency"], *values["other_currencies"]}
+            sold = Activity.objects.filter(organization=self.instance.pk).exclude(status=Activity.Status.DISCONTINUED)
+            missing = set(sold.values_list("currency", flat=True)) - kept
+            if missing and self.has_changed():
+                self.add_error("other_currencies", f"Activities are sold in {', '.join(sorted(missing))}: keep that.")
+        return values
 
 
 @admin.register(Organization)
 class OrganizationAdmin(ByRole, KeptAdmin):
     """Whether it may sell is the site's word, not its own: no role includes the two actions."""
 
-    fields = ("name", "slug", "currency", "status", "created_at")
+    form = OrganizationForm
+    fields = ("name", "slug", "currency", "other_currencies", "status", "created_at")
     list_display = ("name", "slug", "currency", "status")
     list_filter = ("status",)
     search_fields = ("name", "slug")

@@ -6,6 +6,7 @@ from config.kit.admin import ShownAdmin
 from config.kit.display import money_text, utc_text
 from config.tenants.scoping import OWNER_FILTER, ByRole
 from scheduling.models import Reservation
+from scheduling.prices import party_text
 
 
 @admin.register(Reservation)
@@ -41,7 +42,7 @@ class ReservationAdmin(ByRole, ShownAdmin):
     @admin.display(description="who")
     def party(self, reservation: Reservation) -> str:
         """Return the party by its units."""
-        return ", ".join(f"{line['count']} × {line['name']}" for line in reservation.quote)
+        return party_text(reservation.quote)
 
     @admin.display(ordering="held_at")
     def held(self, reservation: Reservation) -> str:

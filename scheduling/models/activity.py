@@ -72,6 +72,9 @@ class Activity(TenantModel):
     event_seq = models.PositiveIntegerField(db_default=0, default=0, editable=False)  # head of the chain of facts
     event_hash = models.CharField(max_length=64, db_default="", default="", blank=True, editable=False)
     pay_on_arrival = models.BooleanField(default=False)
+    # To be paid online at once, in percent of the price; the rest is due so many days before the start. None: all.
+    deposit_percent = models.PositiveSmallIntegerField(null=True, blank=True)
+    balance_days = models.PositiveSmallIntegerField(db_default=14, default=14)
 
     objects = ActivityQuerySet.as_manager()
 
@@ -88,6 +91,10 @@ class Activity(TenantModel):
             ),
             models.CheckConstraint(condition=models.Q(currency__regex=r"^[A-Z]{3}$"), name="activity_currency_iso"),
             models.CheckConstraint(condition=models.Q(hold_minutes__range=(1, 60)), name="activity_hold_minutes_sane"),
+            models.CheckConstraint(
+                condition=models.Q(deposit_percent=None) | models.Q(deposit_percent__range=(1, 99)),
+                name="activity_deposit_percent_sane",
+            ),
             models.CheckConstraint(
                 condition=models.Q(smallest_party__gte=1)
                 & (models.Q(largest_party=None) | models.Q(largest_party__gte=models.F("smallest_party"))),

@@ -2,8 +2,7 @@
 
 from django.db import models
 
-from config.kit.facts import ActorKind, Fact
-from config.kit.ids import uuid7
+from config.kit.facts import ActorKind, Fact, FactDetail
 from config.tenants.models import Organization, TenantModel
 from scheduling.models.activity import Activity
 
@@ -37,20 +36,10 @@ class ScheduleEvent(Fact):
         return f"{self.seq} {self.kind}"
 
 
-class ScheduleEventDetail(TenantModel):
+class ScheduleEventDetail(FactDetail, TenantModel):
     """The erasable side of a fact: address, browser, free text such as a reason in staff's words."""
 
-    erasable = True
-
-    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     event = models.OneToOneField(ScheduleEvent, on_delete=models.PROTECT, related_name="detail", db_constraint=False)
-    salt = models.CharField(max_length=32)
-    ip_address = models.GenericIPAddressField(null=True, blank=True)
-    user_agent = models.CharField(max_length=400, blank=True)
-    note = models.TextField(blank=True)
 
     class Meta(TenantModel.Meta):
         pass
-
-    def __str__(self) -> str:
-        return f"detail of {self.event_id}"

@@ -1,12 +1,13 @@
 """Where else there is room: said with a refusal, once it is decided and its own locks are gone."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import wraps
-from typing import Any, ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar
 from uuid import UUID
 
 from config.kit.refusals import Refusal
 from scheduling.display_cache import alternatives_to
+from scheduling.services.assessing import Party
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -19,24 +20,26 @@ def with_alternatives(refusal: Refusal, *, session_id: UUID, party_size: int) ->
     return refusal
 
 
-def naming_alternatives(act: Callable[P, R]) -> Callable[P, R]:
-    """Let an act on parties, its first argument, say with its refusal where else the refused party could go."""
+def naming_alternatives(parties_of: Callable[..., Iterable[Party]]) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Let an act say with its refusal where else the refused party could go; `parties_of` reads the act's arguments."""
 
-    @wraps(act)
-    def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
-        try:
-            return act(*args, **kwargs)
-        except Refusal as refusal:
-            session_id = refusal.extra.get("session")
-            if refusal.code in NO_ROOM and session_id is not None:
-                parties: Any = args[0]
-                with_alternatives(refusal, session_id=session_id, party_size=_people(parties, session_id))
-            raise
+    def naming(act: Callable[P, R]) -> Callable[P, R]:
+        @wraps(act)
+        def named(*args: P.args, **kwargs: P.kwargs) -> R:
+            try:
+                return act(*args, **kwargs)
+            except Refusal as refusal:
+                session_id = refusal.extra.get("session")
+                if refusal.code in NO_ROOM and session_id is not None:
+                    size = _largest(parties_of(*args, **kwargs), session_id)
+                    with_alternatives(refusal, session_id=session_id, party_size=size)
+                raise
 
-    return wrapper
+        return named
+
+    return naming
 
 
-def _people(parties: Any, session_id: UUID) -> int:
+def _largest(parties: Iterable[Party], session_id: UUID) -> int:
     """Return how many people the largest of these parties for a session counts."""
-    found = [party for party in parties if party.session_id == session_id]
-    return max((party.party_size or sum(count for _, count in party.units) for party in found), default=1)
+    return max((party.people for party in parties if party.session_id == session_id), default=1)

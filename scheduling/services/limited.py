@@ -11,7 +11,7 @@ from config.kit.idempotency import Claim
 from config.kit.ids import uuid7
 from scheduling.limits import Counted, TooManyHolds, Visitor, count_holds, let_go
 from scheduling.models import Reservation
-from scheduling.services.reservations import Party
+from scheduling.services.assessing import Party
 
 Hold = Callable[[Sequence[Party]], list[Reservation]]
 
@@ -28,7 +28,7 @@ def hold_within_limits(
         return hold(parties)
     marked = [replace(party, reservation_id=uuid7()) for party in parties]
     counted = [
-        Counted(party.reservation_id, party.session_id, _people(party)) for party in marked if party.reservation_id
+        Counted(party.reservation_id, party.session_id, party.people) for party in marked if party.reservation_id
     ]
     try:
         count_holds(counted, visitor, email=email, basket=basket)
@@ -43,7 +43,3 @@ def hold_within_limits(
         unused = {each.reservation_id for each in counted} - {reservation.id for reservation in made}
         let_go(sorted(unused), is_bought=True)
     return made
-
-
-def _people(party: Party) -> int:
-    return party.party_size or sum(count for _, count in party.units)

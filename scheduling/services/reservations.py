@@ -1,10 +1,7 @@
 """Reserve, extend and release places: the hold's life until it is confirmed or over."""
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any
 from uuid import UUID
 
 from django.db import transaction
@@ -14,31 +11,16 @@ from config.kit import idempotency
 from config.kit.clock import database_now
 from config.kit.idempotency import Claim
 from config.kit.ids import uuid7
-from config.kit.refusals import FieldError, InvalidRequest, NotFound, Refusal
+from config.kit.refusals import InvalidRequest, NotFound, Refusal
 from config.kit.retries import retry_on_deadlock
-from scheduling import availability, limits
-from scheduling.availability import Availability
+from scheduling import limits
 from scheduling.models import Reservation, Session
-from scheduling.offers import Offer, offers_of, row_of
-from scheduling.parties import Counts, WantedParty, party_errors
-from scheduling.prices import Quote
 from scheduling.services import capacity, extras
 from scheduling.services.alternatives import naming_alternatives, with_alternatives
+from scheduling.services.assessing import Assessed, NotEnoughPlaces, Party, agreed, assess_parties, refusal_for, too_few
 from scheduling.services.handing_on import handing_on
 
 EXTENSION = timedelta(minutes=3)  # once: what paying, or one click, adds
-
-
-class NotEnoughPlaces(Refusal):
-    """The party does not fit: says how many would, and when a held place may come back."""
-
-    code, title = "not_enough_places", "There are not enough places left for your party"
-
-
-class NotBookable(Refusal):
-    """The session takes no bookings: closed, past, not open yet, not on sale, or others wait."""
-
-    code, title = "not_bookable", "This session cannot be booked"
 
 
 class ReservationLapsed(Refusal):
@@ -63,35 +45,6 @@ class ReservationEnded(Refusal):
     """Confirmed, released or expired: there is nothing left to keep or to confirm."""
 
     code, title = "reservation_ended", "These places are not held any more"
-
-
-@dataclass(frozen=True, slots=True)
-class Party:
-    """Who wants places of which session: a bare size, counted in the default unit, or counts by unit."""
-
-    session_id: UUID
-    party_size: int | None
-    units: Counts = ()  # (unit, how many)
-    extras: Counts = ()  # (extra, how many)
-    ages: Sequence[int] = ()  # years; of those who were asked
-    path: str = ""  # where it stands in the request, for the names of wrong fields
-    reservation_id: UUID | None = None  # the one that it gets, when its caller must know it beforehand
-
-    @property
-    def wanted(self) -> WantedParty:
-        """Return who comes, whatever the session."""
-        return WantedParty(self.party_size, self.units, self.extras, self.ages)
-
-
-@dataclass(frozen=True, slots=True)
-class Assessed:
-    """A party as its session's activity sees it: what is wrong with it, or its price."""
-
-    party: Party
-    session: Session
-    offer: Offer
-    errors: tuple[FieldError, ...]
-    quote: Quote | None
 
 
 # Reserve ----------------------------------------------------------------------------------------------------------
@@ -138,26 +91,16 @@ def _answer_from(seen: capacity.Seen, *, claim: Claim | None, party_size: int) -
     if claim and seen.prior and seen.fingerprint:
         return claim.effect(seen.prior, seen.fingerprint)
     if seen.is_plain and seen.is_open and not seen.waiting and seen.room + seen.lapsed < party_size:
-        refusal = _too_few(max(seen.room + seen.lapsed, 0), seen.earliest_lapse)
+        refusal = too_few(max(seen.room + seen.lapsed, 0), seen.earliest_lapse)
         raise with_alternatives(refusal, session_id=seen.session, party_size=party_size)
     return None
-
-
-def _too_few(spots: int, earliest_lapse: datetime | None, session_id: UUID | None = None) -> NotEnoughPlaces:
-    detail = (
-        "This session is full." if spots == 0 else f"Only {spots} of these places {'is' if spots == 1 else 'are'} left."
-    )
-    extra: dict[str, Any] = {"available_spots": spots, "earliest_lapse": earliest_lapse, "alternatives": []}
-    if session_id:
-        extra["session"] = session_id
-    return NotEnoughPlaces(detail, extra=extra)
 
 
 def _replay(reservation_id: UUID) -> Reservation:
     return Reservation.objects.get(id=reservation_id)
 
 
-@naming_alternatives
+@naming_alternatives(lambda parties, **_: parties)
 @handing_on
 @retry_on_deadlock
 @transaction.atomic
@@ -202,7 +145,7 @@ def reserve_assessed(
     """
     capacity.require_transaction()
     basket = basket or uuid7()
-    return [_reserve(deal, email=email, basket=basket, overbook=overbook) for deal in _deals(assessed)]
+    return [_reserve(deal, email=email, basket=basket, overbook=overbook) for deal in agreed(assessed)]
 
 
 def _check_basket(basket: UUID, organizations: set[UUID]) -> None:
@@ -214,22 +157,12 @@ def _check_basket(basket: UUID, organizations: set[UUID]) -> None:
         raise BasketClosed("A basket is for sessions of one organization. Please begin a new one.")
 
 
-@dataclass(frozen=True, slots=True)
-class _Deal:
-    """A party found to be right, its locked session, what is offered there, and the price of it."""
-
-    party: Party
-    session: Session
-    offer: Offer
-    quote: Quote
-
-
 def _is_there(session: Session | None, organization_id: UUID | None) -> bool:
     return session is not None and organization_id in (None, session.organization_id)
 
 
-def _reserve(deal: _Deal, *, email: str, basket: UUID, overbook: bool) -> Reservation:
-    session, quote, activity = deal.session, deal.quote, deal.offer.activity
+def _reserve(deal: Assessed, *, email: str, basket: UUID, overbook: bool) -> Reservation:
+    session, quote, activity = deal.session, deal.price, deal.offer.activity
     is_beyond = _take(session.id, quote.places, overbook=overbook)
     at = database_now()
     reservation = Reservation.objects.create(
@@ -249,10 +182,10 @@ def hold_for_waiter(party: Party, session: Session, *, places: int, email: str) 
     session is not open, the places are not there, or the party may not come as it is (its size may have changed).
     """
     try:
-        deal = _deals(assess_parties([party], {session.id: session}, at=database_now()))[0]
+        deal = agreed(assess_parties([party], {session.id: session}, at=database_now()))[0]
     except InvalidRequest:
         return None
-    quote, activity = deal.quote, deal.offer.activity
+    quote, activity = deal.price, deal.offer.activity
     if quote.places != places or not capacity.take_places(session_id=session.id, places=places, for_waiter=True):
         return None
     at = database_now()
@@ -261,6 +194,28 @@ def hold_for_waiter(party: Party, session: Session, *, places: int, email: str) 
         email=email, currency=activity.currency, amount_minor=quote.amount_minor, quote=quote.lines, held_at=at,
         expires_at=min(at + timedelta(minutes=activity.offer_minutes), session.closes_at), extended=True,
     )  # fmt: skip
+
+
+def hold_again(ended: Reservation) -> Reservation | None:
+    """Take the places of an ended hold anew, in its locked session, as they were quoted; None when they are gone.
+
+    For whoever has paid for them meanwhile. Those who wait come first, and a session that is closed stays closed.
+    """
+    try:
+        with transaction.atomic():  # extras that are gone give the places back
+            if not capacity.take_places(session_id=ended.session_id, places=ended.places):
+                return None
+            at = database_now()
+            reservation = Reservation.objects.create(
+                organization_id=ended.organization_id, session_id=ended.session_id, basket=ended.basket,
+                party_size=ended.party_size, places=ended.places, email=ended.email, currency=ended.currency,
+                amount_minor=ended.amount_minor, quote=ended.quote, held_at=at, expires_at=at + EXTENSION,
+                extended=True,
+            )  # fmt: skip
+            extras.take_extras(reservation)
+            return reservation
+    except extras.NotEnoughExtras:
+        return None
 
 
 def _take(session_id: UUID, places: int, *, overbook: bool) -> bool:
@@ -273,78 +228,8 @@ def _take(session_id: UUID, places: int, *, overbook: bool) -> bool:
         return True
     # Booking may open between the two statements; what would fit now is taken now.
     if refusal or not capacity.take_places(session_id=session_id, places=places):
-        raise refusal or _too_few(0, None, session_id)
+        raise refusal or too_few(0, None, session_id)
     return False
-
-
-def refusal_for(session_id: UUID, *, places: int) -> Refusal | None:
-    """Say why a locked session did not take these places, or None when by now it would."""
-    answer = availability.check_slot_availability(session_id=session_id)  # the party itself was found to be right
-    return refusal_from(answer, places=places)
-
-
-def refusal_from(answer: Availability, *, places: int, taken: int = 0) -> Refusal | None:
-    """Say why a session does not take these places after so many others, or None when it would."""
-    session_id = answer.session["id"]
-    if answer.blocked:
-        return NotBookable(
-            " ".join(answer.words[reason] for reason in answer.blocked),
-            errors=[FieldError("session", reason, answer.words[reason]) for reason in answer.blocked],
-            extra={"session": session_id, "reasons": list(answer.blocked)},
-        )
-    left = max(answer.spots - taken, 0)
-    if left >= places:
-        return None
-    lapses = Reservation.objects.held().filter(session=session_id).order_by("expires_at").values_list("expires_at")
-    first = lapses.first()
-    return _too_few(left, first and first[0], session_id)
-
-
-def quote_of(party: Party, session: Session) -> Quote:
-    """Price a party in a session as it is now, or refuse with everything that is wrong with the party."""
-    return _deals(assess_parties([party], {session.id: session}, at=database_now()))[0].quote
-
-
-def assess_parties(parties: Sequence[Party], sessions: Mapping[UUID, Session], *, at: datetime) -> list[Assessed]:
-    """Look at every party at one moment, and price those with which nothing is wrong.
-
-    What the parties before it are about to take of its session is taken, for the price of a later one.
-    """
-    offers = offers_of({session.activity_id for session in sessions.values()}, sessions=sessions)
-    taken: Counter[UUID] = Counter()
-    found = []
-    for party in parties:
-        session = sessions[party.session_id]
-        offer, quote = offers[session.activity_id], None
-        wrong = party_errors(offer.terms, party.wanted, path=party.path)
-        if not wrong:
-            free = session.capacity_total - session.places_held - session.places_booked - taken[session.id]
-            quote = offer.quote(party.wanted, row_of(session, offer, now=at, free=free))
-            taken[session.id] += quote.places
-        found.append(Assessed(party, session, offer, tuple(wrong), quote))
-    return found
-
-
-def _deals(assessed: Sequence[Assessed]) -> list[_Deal]:
-    """Return the parties with their prices, or refuse with everything that is wrong with any of them."""
-    errors = [error for each in assessed for error in each.errors]
-    if errors:
-        raise InvalidRequest(" ".join(dict.fromkeys(error.detail for error in errors)), errors=errors)
-    return [_Deal(each.party, each.session, each.offer, each.quote) for each in assessed if each.quote]
-
-
-def same_party(reservation: Reservation) -> Party:
-    """Return the party of a reservation with its extras, to hold its places anew."""
-    return Party(
-        session_id=reservation.session_id,
-        party_size=None,
-        units=_counted(reservation, "unit"),
-        extras=_counted(reservation, "extra"),
-    )
-
-
-def _counted(reservation: Reservation, kind: str) -> Counts:
-    return tuple((UUID(line[kind]), line["count"]) for line in reservation.quote if kind in line)
 
 
 # Keep and give back -----------------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 /* <waiting-place data-every="5">: where somebody stands in line stays true, by asking the page itself every few seconds.
    Inside: one [data-state]. While that is "waiting" it is asked for; what comes instead is announced, and in the title.
+   When the answer is another page, that is where to go.
    Without script the page is as it was, and a reload says what is so. */
 class WaitingPlace extends HTMLElement {
   connectedCallback() {
@@ -27,7 +28,8 @@ class WaitingPlace extends HTMLElement {
     this.isAsking = true;
     try {
       const answer = await fetch(location.href, { headers: { "HX-Request": "true" } });
-      if (answer.ok) this.show(await answer.text());
+      if (answer.redirected) location.assign(answer.url);
+      else if (answer.ok) this.show(await answer.text());
     } catch {
       // no network: the next time, then
     } finally {

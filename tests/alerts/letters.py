@@ -14,6 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 GOLDEN = Path(__file__).parent / "golden"
 LONDON = ZoneInfo("Europe/London")
 LINK = "https://book.example.org/bookings/K7QM2ZXA.token/"
+RECEIPT = f"{LINK}?to=receipt"
 
 
 def visit(starts_at: datetime, party_size: int = 2) -> Visit:
@@ -40,20 +41,32 @@ LINK_LABELS = {
     "resume_link_asked": "resume",
     "session_closed_offers": "choose",
     "transfer_offered": "take_over",
+    "balance_reminded": "pay",
+    "balance_overdue": "pay",
+    "late_payment_returned": "look",
 }
+TO_STAFF = ("duplicate_refused", "duplicate_overridden", "dispute_opened")
+PAID = ("booking_confirmed", "payment_received")  # what is paid and still due, and the receipt
+WITH_A_DAY = (*PAID, "balance_reminded", "balance_overdue", "dispute_opened")
 KINDS = sorted(path.stem for path in (ROOT / "templates" / "messages" / "en").iterdir())
 
 
 def letter(kind: str, language: str) -> Letter:
-    """Return what a message of this kind is about."""
+    """Return what a message of this kind is about: paid for by card, and late when the places were gone."""
+
+    def pounds(amount: str) -> str:
+        return {"en": f"£{amount}", "de": f"{amount.replace('.', ',')}\u00a0£"}[language]
+
     is_about_money = kind in (
         "line_moved",
         "party_changed",
         "booking_cancelled",
         "booking_confirmed",
         "transfer_offered",
+        "payment_received",
     )
-    is_to_staff = kind.startswith("duplicate")
+    is_to_staff = kind in TO_STAFF
+    is_paid = kind in PAID
     is_waiting = kind.startswith("waitlist")
     return Letter(
         kind=kind, language=language, organization="The Mill",
@@ -63,7 +76,9 @@ def letter(kind: str, language: str) -> Letter:
         giver="Cy Cooper" if kind == "transfer_offered" else "",
         number="" if is_waiting or kind in ("resume_link_asked", "transfer_offered") else "K7QM2ZXA",
         visits=VISITS.get(kind, (SUNDAY,)), visits_before=BEFORE.get(kind, ()),
-        total={"en": "£45.00", "de": "45,00\u00a0£"}[language] if is_about_money else "",
+        total=pounds("45.00") if is_about_money else "", amount=pounds("13.50"), way="card", why="places_gone",
+        paid=pounds("13.50") if is_paid else "", due=pounds("31.50") if is_paid else "",
+        due_at=SATURDAY.starts_at if kind in WITH_A_DAY else None, receipt=RECEIPT if is_paid else "",
         fee="£5.00" if kind == "line_moved" else "", difference="+£5.00" if kind == "line_moved" else "",
         until=datetime(2027, 10, 31, 1, 15, tzinfo=UTC), zone=LONDON,
     )  # fmt: skip

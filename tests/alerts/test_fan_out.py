@@ -237,7 +237,7 @@ BOOK_TWICE = """
 import time
 from bookings.services import checkout
 from bookings.services.checkout import Terms, Wanted
-from scheduling.services.reservations import Party
+from scheduling.services.assessing import Party
 from tests.factories import ANNA, CUSTOMER
 for meant in (False, True):
     began = time.monotonic()

@@ -11,7 +11,8 @@ from alerts.message_words import kind_words, without_secrets
 from alerts.messages import LABELS, moment_text, money_in, write_letter
 from alerts.services.letters import WRITERS
 from alerts.services.notifications import TOLD, reminder_kind
-from tests.alerts.letters import KINDS, LINK, LONDON, golden_file, letter, words_of
+from alerts.wordings import LATE_WHY
+from tests.alerts.letters import KINDS, LINK, LONDON, RECEIPT, golden_file, letter, words_of
 
 
 class Words(HTMLParser):
@@ -50,15 +51,16 @@ def test_each_message_says_what_was_agreed_on(kind: str, language: str) -> None:
 def test_the_html_says_what_the_text_says(kind: str, language: str) -> None:
     written = write_letter(letter(kind, language))
     said = words_in(written.html)
-    of_text = written.text.replace(LINK, "").replace("--", "").split()
+    of_text = written.text.replace(RECEIPT, "").replace(LINK, "").replace("--", "").split()
     assert {word.rstrip(":,") for word in of_text} - {word.rstrip(":,") for word in said} == set()
-    assert (LINK in written.html) == (LINK in written.text)
+    for link in (f'"{LINK}"', RECEIPT):
+        assert (link in written.html) == (link.strip('"') in written.text.split())
     assert "<Archer>" not in written.html
 
 
 def test_every_fact_that_is_told_has_words_in_every_language() -> None:
     told = set().union(*TOLD.values()) - {"message_repeated"}
-    assert told | {"booking_received", "reminder"} == set(KINDS) == set(WRITERS)
+    assert told | {"booking_received", "reminder", "dispute_opened"} == set(KINDS) == set(WRITERS)
     assert {path.name for path in golden_file("x", "en").parent.iterdir()} == {
         golden_file(kind, language).name for kind in KINDS for language in LABELS
     }
@@ -100,3 +102,31 @@ def test_staff_read_what_kind_it_is_and_no_link_that_opens_anything() -> None:
     assert without_secrets(f"https://x.example/bookings/K7QM2ZXA.{token}/ and") == (
         "https://x.example/bookings/K7QM2ZXA.…/ and"
     )
+
+
+def sentences(kind: str, language: str = "en", **changes: str) -> str:
+    return write_letter(replace(letter(kind, language), **changes)).text  # type: ignore[arg-type]  # names of strings
+
+
+@pytest.mark.parametrize("language", LABELS)
+@pytest.mark.parametrize("why", LATE_WHY)
+def test_each_reason_for_which_a_late_payment_goes_back_has_words_of_its_own(language: str, why: str) -> None:
+    others = [sentences("late_payment_returned", language, why=each) for each in ("", *LATE_WHY) if each != why]
+    assert sentences("late_payment_returned", language, why=why) not in others
+
+
+def test_each_way_money_goes_back_is_said_with_how_long_it_takes() -> None:
+    told = {way: sentences("payment_returned", way=way) for way in ("card", "voucher", "desk")}
+    assert "5 to 10 days" in told["card"]
+    assert ("voucher" in told["voucher"], "at once" in told["voucher"], "days" in told["voucher"]) == (
+        True,
+        True,
+        False,
+    )
+    assert "You were given £13.50 back." in told["desk"]
+    assert "is back on your voucher" in sentences("late_payment_returned", way="voucher")
+
+
+def test_what_is_due_at_the_desk_is_called_so_and_has_no_day() -> None:
+    text = write_letter(replace(letter("booking_confirmed", "en"), due_label="at_desk", due_at=None)).text
+    assert "To pay on arrival: £31.50\n" in text

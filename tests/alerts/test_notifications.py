@@ -21,7 +21,7 @@ from bookings.transfer_links import offer_token
 from config.kit.clock import database_now
 from config.kit.facts import SYSTEM, Actor, ActorKind
 from scheduling.models import Reservation, Session
-from scheduling.services.reservations import Party
+from scheduling.services.assessing import Party
 from tests.alerts.mail import mails, statuses, tell
 from tests.concurrency.races import race
 from tests.factories import ANNA, CUSTOMER, book, hold, make_activity, make_organization, make_session, make_venue

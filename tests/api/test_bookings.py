@@ -265,4 +265,5 @@ def test_no_answer_holds_a_sequential_id(client: Client) -> None:
         ".price.lines.amount_minor", ".price.lines.count", ".lines.party_size", ".lines.price.amount_minor",
         ".lines.price.lines.amount_minor", ".lines.price.lines.count", ".units.price.amount_minor", ".units.places",
         ".units.minimum_count", ".smallest_party", ".fee.amount_minor", ".lines.fee.amount_minor",
+        ".rebate.amount_minor", ".lines.discount.amount_minor",
     }  # fmt: skip

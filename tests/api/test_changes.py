@@ -223,7 +223,7 @@ def test_looking_changes_nothing(client: Client, booking: Booking, act: str) -> 
 
 
 @pytest.mark.parametrize(
-    ("act", "most"), [("cancel", 26), ("reschedule", 42), ("party-size", 30), ("participants", 28), ("transfer", 27)]
+    ("act", "most"), [("cancel", 29), ("reschedule", 45), ("party-size", 33), ("participants", 29), ("transfer", 17)]
 )
 def test_a_change_asks_no_more_questions_than_it_needs(
     client: Client, booking: Booking, other: Session, act: str, most: int

@@ -13,13 +13,19 @@ ROOT = Path(__file__).resolve().parents[2]
 APPS = ("scheduling", "payments", "bookings", "alerts", "config.kit", "config.tenants")
 BASES = {"refused"}  # Refusal itself, and the frame around the REST framework's own
 PAGES_ONLY = {
+    "account_connected",
     "change_applied",
     "change_moved",
     "foreign_form",
     "not_repeatable",
+    "password_wrong",
+    "provider_unreachable",
     "resume_link_over",
+    "rotated_lately",
+    "statement_unreadable",
     "still_to_come",
     "too_many_links",
+    "too_many_passwords",
     "transfer_offer_over",
     "unknown_code",
 }  # never answered to programs

@@ -14,6 +14,8 @@ from bookings import signals as bookings_signals
 from bookings.models import Booking, Line, WaitlistEntry
 from config.celery import app
 from config.kit.transitions import Transitions, trigger_statements
+from payments import signals as payments_signals
+from payments.models import Dispute, Payment, Refund
 from scheduling import signals
 from scheduling.models import Activity, Reservation, Session
 
@@ -89,7 +91,7 @@ def test_the_wiring_between_the_apps_is_this() -> None:
         f"{module}.{name}": sorted(f"{ref().__module__}.{ref().__name__}" for _, ref, *_ in signal.receivers)
         for module, name, signal in (
             (holder.__name__, name, value)
-            for holder in (bookings_signals, signals)
+            for holder in (bookings_signals, payments_signals, signals)
             for name, value in vars(holder).items()
             if isinstance(value, Signal)
         )
@@ -99,6 +101,17 @@ def test_the_wiring_between_the_apps_is_this() -> None:
         "bookings.signals.lapse_awaited": ["bookings.receivers.look_when_it_lapses"],
         "bookings.signals.personal_data_asked": ["alerts.receivers.hand_out_messages"],
         "bookings.signals.personal_data_erased": ["alerts.receivers.overwrite_messages"],
+        "payments.signals.dispute_closed": ["bookings.receivers.tell_end_of_dispute"],
+        "payments.signals.dispute_opened": ["bookings.receivers.tell_dispute"],
+        "payments.signals.payment_failed": ["bookings.receivers.tell_failure"],
+        "payments.signals.payment_succeeded": ["bookings.receivers.take_payment"],
+        "payments.signals.payments_lapsed": ["payments.receivers.close_soon"],
+        "payments.signals.provider_asked": [
+            "alerts.receivers.count_call",
+            "alerts.receivers.remember_call",
+        ],
+        "payments.signals.refund_due": ["payments.receivers.submit_soon"],
+        "payments.signals.refund_settled": ["bookings.receivers.tell_refund"],
         "scheduling.signals.availability_changed": [
             "alerts.receivers.push_changes",
             "scheduling.receivers.move_display_versions",
@@ -160,6 +173,7 @@ def test_the_applications_role_owns_nothing_and_deletes_next_to_nothing() -> Non
         "bookings_bookingeventdetail",
         "bookings_waitlisteventdetail",
         "kit_idempotencykey",
+        "payments_paymenteventdetail",
         "scheduling_scheduleeventdetail",
     ]
     assert rows("SELECT has_table_privilege('bookings_bookingevent', 'UPDATE')") == [(False,)]
@@ -176,6 +190,9 @@ def test_the_applications_role_owns_nothing_and_deletes_next_to_nothing() -> Non
         (Line, "status", Line.TRANSITIONS),
         (Line, "attendance", Line.ATTENDANCE_TRANSITIONS),
         (WaitlistEntry, "status", WaitlistEntry.TRANSITIONS),
+        (Payment, "status", Payment.TRANSITIONS),
+        (Refund, "status", Refund.TRANSITIONS),
+        (Dispute, "status", Dispute.TRANSITIONS),
         (Alert, "status", Alert.TRANSITIONS),
         (Notification, "status", Notification.TRANSITIONS),
     ],

@@ -1,4 +1,4 @@
-"""`bin/bench [hold|booking|month|search|page|generate|preview|changes|release|sockets|all] [--seconds N]`."""
+"""`bin/bench [hold|booking|paid|month|search|page|generate|preview|changes|release|sockets|all] [--seconds N]`."""
 
 import argparse
 import importlib
@@ -15,7 +15,7 @@ from tests.bench.ground import Ground
 from tests.bench.load import find_wrk
 from tests.bench.table import WrongResult, say
 
-PARTS = ("hold", "booking", "month", "search", "page", "generate", "preview", "changes", "release", "sockets")
+PARTS = ("hold", "booking", "paid", "month", "search", "page", "generate", "preview", "changes", "release", "sockets")
 OVER_HTTP = {"hold", "booking", "month", "search", "page"}
 SECONDS = 4.0
 ROUNDS = 3

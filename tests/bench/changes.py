@@ -13,7 +13,8 @@ from bookings.services import cancellation, changes, checkout, party_changes
 from config.kit.facts import Actor, ActorKind
 from config.kit.ids import uuid7
 from scheduling.models import Activity
-from scheduling.services.reservations import Party, reserve_slot
+from scheduling.services.assessing import Party
+from scheduling.services.reservations import reserve_slot
 from tests.bench.ground import Ground, cpu_of
 from tests.bench.hold import WRONG_SESSIONS
 from tests.bench.seed import create_activities, create_sessions

@@ -7,8 +7,8 @@ from bookings.services import checkout, schedule_changes
 from bookings.services.checkout import Contact, Terms, Wanted
 from config.kit.facts import Actor, ActorKind
 from scheduling.models import Activity, ScheduleChange, Session
+from scheduling.services.assessing import Party
 from scheduling.services.generation import generate_activity_sessions
-from scheduling.services.reservations import Party
 from tests.bench.bulk import Timed, print_timed, timed
 from tests.bench.ground import Ground
 from tests.bench.seed import ALL_WEEK, RULES, SLOTS_A_DAY, create_activities

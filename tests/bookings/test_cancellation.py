@@ -200,7 +200,7 @@ def test_what_was_cancelled_keeps_its_rows() -> None:
     before = list(Line.objects.values_list("id", "reservation", "party_size", "amount_minor", "quote"))
     cancel(booking)
     assert list(Line.objects.values_list("id", "reservation", "party_size", "amount_minor", "quote")) == before
-    assert Reservation.objects.get(line__booking=booking).places == 2
+    assert Reservation.objects.get(lines__booking=booking).places == 2
 
 
 def test_the_people_of_a_cancelled_line_can_be_booked_again_without_being_called_a_duplicate() -> None:

@@ -28,8 +28,8 @@ from config.kit.refusals import InvalidRequest, NotFound
 from config.kit.tokens import is_valid_token
 from payments.methods import PaymentRequired
 from scheduling.models import ReservationExtra, Session, Unit
+from scheduling.services.assessing import NotBookable, NotEnoughPlaces, Party
 from scheduling.services.extras import NotEnoughExtras
-from scheduling.services.reservations import NotBookable, NotEnoughPlaces, Party
 from tests.concurrency.races import Places, places_of
 from tests.factories import (
     ANNA,

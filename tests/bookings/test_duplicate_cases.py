@@ -12,7 +12,7 @@ from bookings.services.cancellation import cancel_booking
 from bookings.services.changes import move_line
 from bookings.services.checkout import Contact, Person, Terms, Wanted
 from scheduling.models import Session
-from scheduling.services.reservations import Party
+from scheduling.services.assessing import Party
 from tests.bookings.duplicate_cases import Case, Order, generate
 from tests.factories import CUSTOMER, make_activity, make_session
 

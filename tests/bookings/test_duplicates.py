@@ -17,7 +17,7 @@ from config.kit.ids import uuid7
 from config.kit.mailboxes import normalised
 from config.tenants.models import ApiKey
 from scheduling.models import Session
-from scheduling.services.reservations import Party
+from scheduling.services.assessing import Party
 from tests.concurrency.conftest import as_owner
 from tests.concurrency.races import race, tally
 from tests.conftest import empty_database

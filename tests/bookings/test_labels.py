@@ -10,13 +10,13 @@ import pytest
 from alerts.services.auditor import check_invariants
 from bookings.labels import WORDS, Label, label_of
 from bookings.models import Booking, Line
-from bookings.services import checkout, lifecycle
+from bookings.services import customers, lifecycle
 from bookings.services.cancellation import cancel_booking
 from bookings.services.lifecycle import IllegalTransition, transition
 from config.kit.facts import SYSTEM, Actor, ActorKind
 from scheduling.models import Session
 from scheduling.services import reservations
-from scheduling.services.reservations import NotEnoughPlaces
+from scheduling.services.assessing import NotEnoughPlaces
 from tests.concurrency.races import Places, places_of
 from tests.factories import ANNA, CUSTOMER, book, hold, lapse, make_session
 
@@ -82,7 +82,7 @@ def test_held_and_confirmed_places_are_taken_and_ended_ones_are_not() -> None:
 def pending(session: Session) -> Booking:
     """Return a booking that waits for its payment: its places are held."""
     held = hold(session, 2)
-    customer = checkout.customer_of(session.organization_id, ANNA)
+    customer = customers.customer_of(session.organization_id, ANNA)
     owned = {"organization_id": session.organization_id}
     booking = Booking.objects.create(
         **owned, customer=customer, contact_name="Anna", payment_method="online", currency="GBP", total_minor=2000

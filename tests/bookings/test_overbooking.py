@@ -8,7 +8,7 @@ from bookings.services import checkout
 from bookings.services.checkout import Terms, Wanted
 from config.kit.facts import Actor, ActorKind
 from scheduling.models import Reservation, ScheduleEvent, Session
-from scheduling.services.reservations import NotBookable, NotEnoughPlaces, Party
+from scheduling.services.assessing import NotBookable, NotEnoughPlaces, Party
 from tests.concurrency.races import race, tally
 from tests.factories import book, hold, make_session, stranger
 

@@ -40,7 +40,7 @@ from config.kit.facts import Actor, ActorKind
 from config.kit.refusals import NotFound, Refusal
 from config.tenants.models import Organization
 from scheduling.models import Reservation, Session
-from scheduling.services.reservations import Party
+from scheduling.services.assessing import Party
 from tests.factories import (
     ANNA,
     book,

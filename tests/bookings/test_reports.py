@@ -97,7 +97,7 @@ def test_a_line_of_a_booking_that_goes_on_counts_and_a_whole_booking_counts_by_i
 
 
 def test_sums_of_two_currencies_stay_apart() -> None:
-    venue = make_venue()
+    venue = make_venue(make_organization(other_currencies=["EUR"]))
     for currency in ("GBP", "EUR"):
         booking = booked(make_activity(venue, currency=currency), ahead=3 * DAY)
         cancel_booking(booking_id=booking.id, actor=CUSTOMER)

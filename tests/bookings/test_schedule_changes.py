@@ -32,8 +32,8 @@ from scheduling.models import (
     Session,
 )
 from scheduling.services import capacity
+from scheduling.services.assessing import NotBookable, NotEnoughPlaces
 from scheduling.services.generation import generate_activity_sessions
-from scheduling.services.reservations import NotBookable, NotEnoughPlaces
 from scheduling.services.schedule_changes import ChangeApplied, ChangeMoved
 from scheduling.services.schedules import publish_schedule
 from tests.factories import (

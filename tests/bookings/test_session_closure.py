@@ -18,7 +18,7 @@ from config.kit.facts import Actor, ActorKind
 from config.kit.refusals import InvalidRequest, NotFound
 from scheduling.models import ScheduleChange, ScheduleEvent, Session
 from scheduling.services import sessions
-from scheduling.services.reservations import NotBookable
+from scheduling.services.assessing import NotBookable
 from scheduling.services.sessions import SessionInUse
 from tests.concurrency.races import Places, places_of
 from tests.factories import CUSTOMER, book, confirm, hold, lapse, make_activity, make_session, shift_session, stranger

@@ -4,20 +4,23 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
+from uuid import UUID
 
 import psycopg
 import pytest
 from django.db import IntegrityError, connection
 from django.test import Client
 
+from bookings.booking_quotes import BookingQuote, LineQuote
 from bookings.models import Booking, Line
 from bookings.services import checkout, duplicates, validation
 from bookings.services.checkout import Terms, Wanted
 from config.kit.refusals import Refusal
 from payments.methods import PaymentMethod
+from scheduling.display_cache import alternatives_to
 from scheduling.models import PriceRule, Reservation, Session, Unit
-from scheduling.services import capacity, extras, reservations
-from scheduling.services.reservations import Party
+from scheduling.services import alternatives, assessing, capacity, extras, reservations
+from scheduling.services.assessing import NotEnoughPlaces, Party
 from tests.concurrency.races import race
 from tests.conftest import RunSql
 from tests.factories import (
@@ -56,6 +59,23 @@ def test_what_decides_is_asked_inside_the_transaction_with_the_sessions_locked(
     held = hold(session)
     checkout.confirm_reservation(reservation_id=held.id, contact=stranger(), actor=CUSTOMER)
     assert seen == [True, True]
+
+
+@pytest.mark.usefixtures("committed_db")
+def test_where_else_there_is_room_is_asked_once_the_locks_are_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    full, other = make_sessions(2, make_activity(), capacity=1)
+    hold(full)
+    seen = []
+
+    def spy(*, session_id: UUID, party_size: int) -> list[dict[str, Any]]:
+        seen.append((session_id, party_size, connection.in_atomic_block))
+        return alternatives_to(session_id=session_id, party_size=party_size)
+
+    monkeypatch.setattr(alternatives, "alternatives_to", spy)
+    with pytest.raises(NotEnoughPlaces) as refused:
+        book_parties(Party(full.id, 1))
+    assert seen == [(full.id, 1, False)]
+    assert [found["id"] for found in refused.value.extra["alternatives"]] == [other.id]
 
 
 @pytest.mark.usefixtures("committed_db")
@@ -110,7 +130,8 @@ def no_rules(order: validation.Order) -> validation.Verdict:
     """Find nothing wrong: the layer of business rules is left out."""
     found = validation.validate_booking(order)
     lines = tuple(replace(line, refusals=()) for line in found.lines)
-    return validation.Verdict(lines, method=found.method or PaymentMethod.FREE, keys=found.keys)
+    quote = found.quote or BookingQuote("GBP", tuple(LineQuote(0) for _ in lines), method=PaymentMethod.FREE)
+    return replace(found, lines=lines, refusals=(), quote=quote, twins={})
 
 
 def oversell(session: Session) -> None:
@@ -269,5 +290,5 @@ def test_of_fifty_clients_at_one_place_one_completes_it() -> None:
 
     outcomes = race([complete] * 50, at_once=10)
     assert sum(isinstance(outcome, Booking) for outcome in outcomes) == 1
-    assert all(isinstance(outcome, (Booking, reservations.NotEnoughPlaces)) for outcome in outcomes)
+    assert all(isinstance(outcome, (Booking, assessing.NotEnoughPlaces)) for outcome in outcomes)
     assert capacity.recount(session_id=session.id).is_clean

@@ -23,7 +23,8 @@ from config.kit.ids import uuid7
 from config.kit.refusals import InvalidRequest, NotFound
 from scheduling.models import Activity, Reservation, Session
 from scheduling.services import capacity, reservations
-from scheduling.services.reservations import NotBookable, NotEnoughPlaces, ReservationLapsed
+from scheduling.services.assessing import NotBookable, NotEnoughPlaces
+from scheduling.services.reservations import ReservationLapsed
 from tests.factories import (
     CUSTOMER,
     book,
@@ -205,7 +206,7 @@ def test_a_party_is_offered_the_session_it_likes_best_and_waits_for_no_other(ful
     entry = join(other, 2, full)
     assert (waiting(full), waiting(other)) == (1, 1)
     freed = [bookings_of(full)[0], bookings_of(other)[0]]
-    rows = list(Reservation.objects.filter(line__booking__in=freed))
+    rows = list(Reservation.objects.filter(lines__booking__in=freed))
     capacity.lock_sessions(row.session_id for row in rows)
     capacity.release_places(rows, at=database_now())
     assert (offer_of(entry).session_id, waiting(full), waiting(other)) == (other.id, 0, 0)

@@ -23,7 +23,7 @@ from bookings.transfer_links import offer_token
 from config.kit.facts import Actor, ActorKind
 from scheduling.models import Reservation, Session
 from scheduling.services import capacity
-from scheduling.services.reservations import NotEnoughPlaces
+from scheduling.services.assessing import NotEnoughPlaces
 from tests.concurrency.races import Places, look_at_sessions, places_of, race, reclaim_nothing, tally
 from tests.factories import CUSTOMER, book, hold, make_activity, make_session, stranger
 

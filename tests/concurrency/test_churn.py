@@ -11,7 +11,7 @@ from django.db import connection
 
 from scheduling.models import Session
 from scheduling.services import reservations
-from scheduling.services.reservations import NotEnoughPlaces, Party
+from scheduling.services.assessing import NotEnoughPlaces, Party
 from tests.concurrency.races import Places, outcome_of, places_of, race, tally
 from tests.factories import hold, make_session
 

@@ -9,7 +9,7 @@ from django.db.models import Sum
 
 from scheduling.models import Activity, Extra, Reservation, ReservationExtra, Session
 from scheduling.services import capacity, catalogue, extras, price_rules, reservations
-from scheduling.services.reservations import Party
+from scheduling.services.assessing import Party
 from tests.concurrency.conftest import as_owner
 from tests.concurrency.races import (
     Background,

@@ -9,8 +9,9 @@ import pytest
 
 from config.kit.clock import database_now
 from scheduling.models import Reservation, Session
-from scheduling.services import capacity, reservations
-from scheduling.services.reservations import NotBookable, Party, ReservationLapsed
+from scheduling.services import assessing, capacity, reservations
+from scheduling.services.assessing import NotBookable, Party
+from scheduling.services.reservations import ReservationLapsed
 from tests.concurrency.races import (
     Background,
     Places,
@@ -156,7 +157,7 @@ def test_a_hold_binds_until_its_last_second_and_not_after(reserve: Act, minutes:
     one_second = timedelta(seconds=1)
 
     expire_at(reservation, database_now() + one_second)  # as if at 9:59
-    with pytest.raises(reservations.NotEnoughPlaces):
+    with pytest.raises(assessing.NotEnoughPlaces):
         hold(session)
     reservation.refresh_from_db()
     assert reservation.is_held(at=database_now())

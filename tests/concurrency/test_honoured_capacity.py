@@ -12,7 +12,7 @@ from config.kit.clock import database_now
 from scheduling import availability
 from scheduling.models import Reservation, Session
 from scheduling.services import capacity, reservations
-from scheduling.services.reservations import NotEnoughPlaces
+from scheduling.services.assessing import NotEnoughPlaces
 from tests.concurrency.races import Places, places_of, race, tally
 from tests.conftest import RunSql
 from tests.factories import book, confirm, hold, lapse, make_session

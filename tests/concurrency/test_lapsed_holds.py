@@ -12,7 +12,7 @@ from config.kit.ids import uuid7
 from scheduling import availability
 from scheduling.models import Reservation, Session
 from scheduling.services import capacity, reservations
-from scheduling.services.reservations import NotEnoughPlaces, Party
+from scheduling.services.assessing import NotEnoughPlaces, Party
 from tests.concurrency.races import Places, places_of, race, reclaim_nothing, somebody_elses_transaction, tally
 from tests.conftest import RunSql
 from tests.factories import book, confirm, hold, lapse, make_session, make_sessions

@@ -13,7 +13,7 @@ from config.kit import retries
 from config.kit.ids import uuid7
 from scheduling.models import Reservation, Session
 from scheduling.services import capacity, reservations
-from scheduling.services.reservations import Party
+from scheduling.services.assessing import Party
 from tests.concurrency.races import Places, places_of, race, tally
 from tests.factories import CUSTOMER, book, hold, make_activity, make_sessions, stranger
 

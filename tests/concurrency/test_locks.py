@@ -14,7 +14,7 @@ from psycopg.errors import LockNotAvailable
 from config.kit.clock import database_now
 from scheduling.models import Reservation, Session
 from scheduling.services import capacity, reservations
-from scheduling.services.reservations import Party
+from scheduling.services.assessing import Party
 from tests.concurrency.races import Places, places_of, race, somebody_elses_transaction, tally
 from tests.conftest import RunSql
 from tests.factories import book, confirm, hold, make_session, make_sessions
@@ -66,7 +66,8 @@ def test_the_lock_lets_a_foreign_key_to_the_session_be_checked(admin_sql: RunSql
     with transaction.atomic():
         capacity.lock_sessions([session.id])
         with somebody_elses_transaction() as other:
-            other.execute("SELECT FROM scheduling_session WHERE id = %s FOR KEY SHARE NOWAIT", [session.id])
+            found = other.execute("SELECT FROM scheduling_session WHERE id = %s FOR KEY SHARE NOWAIT", [session.id])
+            assert found.rowcount == 1
 
 
 def test_no_table_is_locked_while_buyers_sweeps_and_staff_are_at_work(admin_sql: RunSql) -> None:

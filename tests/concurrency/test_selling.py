@@ -16,7 +16,7 @@ from bookings.models import Booking
 from scheduling import availability
 from scheduling.models import Reservation, Session
 from scheduling.services import reservations
-from scheduling.services.reservations import NotEnoughPlaces, Party
+from scheduling.services.assessing import NotEnoughPlaces, Party
 from tests.concurrency.races import (
     Background,
     Places,

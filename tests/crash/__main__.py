@@ -14,6 +14,8 @@ def die_in_a_fork(line: str) -> int:
     from tests.crash.acts import ACTS, CONTROLS  # noqa: PLC0415
     from tests.crash.changes import CHANGES  # noqa: PLC0415
     from tests.crash.day_acts import DAY_ACTS  # noqa: PLC0415
+    from tests.crash.payment_acts import ANSWERS, PAYMENT_ACTS  # noqa: PLC0415
+    from tests.crash.refund_acts import REFUND_ACTS, SUBMISSIONS  # noqa: PLC0415
     from tests.crash.waitlist_acts import WAITLIST_ACTS  # noqa: PLC0415
 
     act, failpoint, scene = json.loads(line)
@@ -23,7 +25,8 @@ def die_in_a_fork(line: str) -> int:
         return os.waitstatus_to_exitcode(status)
     try:
         failpoints.arm(failpoint)
-        {**ACTS, **WAITLIST_ACTS, **CONTROLS, **CHANGES, **DAY_ACTS}[act](scene)
+        acts = {**ACTS, **WAITLIST_ACTS, **CONTROLS, **CHANGES, **DAY_ACTS}
+        {**acts, **REFUND_ACTS, **SUBMISSIONS, **PAYMENT_ACTS, **ANSWERS}[act](scene)
     except BaseException:  # noqa: BLE001 this process must end here, whatever happened
         traceback.print_exc()
         os._exit(1)

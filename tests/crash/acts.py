@@ -13,7 +13,8 @@ from config.kit.idempotency import Claim
 from config.kit.refusals import NotFound
 from scheduling.models import Reservation, Session
 from scheduling.services import baskets, capacity, generation, reservations
-from scheduling.services.reservations import AlreadyExtended, Party
+from scheduling.services.assessing import Party
+from scheduling.services.reservations import AlreadyExtended
 from scheduling.services.schedule_changes import ChangeApplied
 from tests.factories import ANNA, CUSTOMER
 

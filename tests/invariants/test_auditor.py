@@ -41,7 +41,7 @@ def booking(session: Session) -> Booking:
 
 
 def reservation_of(booking: Booking) -> Reservation:
-    return Reservation.objects.get(line__booking=booking)
+    return Reservation.objects.get(lines__booking=booking)
 
 
 def test_nothing_is_found_in_a_sound_database(session: Session, booking: Booking) -> None:

@@ -45,14 +45,8 @@ from config.kit.refusals import InvalidRequest, NotFound, Refusal
 from scheduling.availability import check_slot_availability
 from scheduling.models import Reservation, Session
 from scheduling.services import capacity, reservations
-from scheduling.services.reservations import (
-    AlreadyExtended,
-    BasketClosed,
-    NotEnoughPlaces,
-    Party,
-    ReservationEnded,
-    ReservationLapsed,
-)
+from scheduling.services.assessing import NotEnoughPlaces, Party
+from scheduling.services.reservations import AlreadyExtended, BasketClosed, ReservationEnded, ReservationLapsed
 from tests.concurrency.races import Places, places_of, race
 from tests.factories import (
     ANNA,
@@ -346,7 +340,7 @@ class Bookings(RuleBasedStateMachine):
             assert refusal.value.extra["available_spots"] == max(self.model.free(session), 0)
             return multiple()
         booking = act()
-        new = Reservation.objects.get(line=line.id)
+        new = Reservation.objects.get(lines=line.id)
         key = new.id
         party.state = "released"
         self.model.parties[key] = replace(party, session=session, basket=new.basket, state="confirmed")

@@ -24,7 +24,7 @@ from bookings.services.checkout import Terms
 from bookings.services.waitlist import NotFull
 from scheduling.models import Reservation, Session
 from scheduling.services import capacity, reservations
-from scheduling.services.reservations import NotBookable, NotEnoughPlaces
+from scheduling.services.assessing import NotBookable, NotEnoughPlaces
 from tests.factories import CUSTOMER, hold, join, lapse, make_activity, make_sessions, stranger
 
 SESSIONS = 2

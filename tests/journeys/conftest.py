@@ -5,6 +5,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 from playwright.sync_api import Browser, Page
@@ -25,8 +26,15 @@ def static_files() -> None:
 @pytest.fixture
 def live_site(committed_db: None, static_files: None) -> Iterator[str]:
     """Serve the site as production does, in a process of its own; the value is its address without a final slash."""
+    with serving(threads=2) as address:
+        yield address
+
+
+@contextmanager
+def serving(*, threads: int) -> Iterator[str]:
+    """Serve the site with so many threads in a process of its own; the value is its address."""
     port = free_port()
-    options = ["--interface", "wsgi", "--blocking-threads", "2", "--log-level", "warning", "--port", str(port)]
+    options = ["--interface", "wsgi", "--blocking-threads", str(threads), "--log-level", "warning", "--port", str(port)]
     command = [sys.executable, "-m", "granian", *options, "config.wsgi:application"]
     with subprocess.Popen(command, cwd=servers.ROOT, start_new_session=True) as server:
         try:

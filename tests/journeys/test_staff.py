@@ -15,7 +15,7 @@ from bookings.services.checkout import Terms, Wanted
 from bookings.services.duplicates import DuplicateBooking
 from config.tenants.models import Membership, Organization, User
 from scheduling.models import Session
-from scheduling.services.reservations import Party
+from scheduling.services.assessing import Party
 from tests.factories import ANNA, CUSTOMER, book, make_activity, make_organization, make_session, make_unit, make_venue
 
 pytestmark = pytest.mark.journey
@@ -132,8 +132,11 @@ def test_no_admin_page_says_a_word_on_the_console(desk: Page, organization: Orga
     sign_in(desk, 360)
     desk.goto("/admin/")
     links = desk.locator(".groups a").evaluate_all("links => links.map(link => link.getAttribute('href'))")
-    assert len(links) == 21
+    assert len(links) == 30
     pages = [*links, "/admin/scheduling/scheduleversion/add/", "/admin/scheduling/activity/add/"]
+    pages += ["/admin/payments/voucher/add/", "/admin/bookings/promocode/add/"]
+    booking = f"/admin/bookings/booking/{Booking.objects.get().id}"
+    pages += [f"{booking}/{act}/" for act in ("change", "refund", "take-money", "payment-link")]
     pages += [f"/admin/scheduling/schedulechange/{name}/" for name in ("add", "timetable", "exception", "sessions")]
     pages += [f"/admin/scheduling/session/{Session.objects.get().id}/change/", "/admin/scheduling/venue/add/"]
     for address in pages:

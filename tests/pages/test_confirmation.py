@@ -23,7 +23,7 @@ def test_page_and_message_say_number_time_place_and_how_to_manage_it(client: Cli
     fan_out.fan_out_facts()
     message = Notification.objects.get(kind="booking_confirmed")
     written = draft(message).written.text
-    booking = Reservation.objects.get().line.booking
+    booking = Reservation.objects.get().lines.get().booking
     link = f"/bookings/{booking.number}.{booking.token}/"
     when = (day_text(session.starts_at, venue.zone), clock_text(session.starts_at, venue.zone))
     for said in (booking.number, *when, "Boathouse", "Rowing", "Europe/London"):

@@ -16,7 +16,7 @@ from bookings.services.people import change_participants
 from config.kit.clock import database_now
 from config.kit.refusals import InvalidRequest
 from scheduling.models import Reservation
-from scheduling.services.reservations import Party
+from scheduling.services.assessing import Party
 from tests.factories import ANNA, CUSTOMER, make_activity, make_organization, make_session, make_venue
 from tests.pages.test_booking_pages import address, contact, text
 

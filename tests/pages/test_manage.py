@@ -10,11 +10,12 @@ from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
 from bookings.models import Booking, BookingEvent, Line
-from bookings.services import cancellation, party_changes, session_closure
+from bookings.services import cancellation, desk_money, party_changes, session_closure
 from bookings.services.people import transfer_booking
 from bookings.transfer_links import offer_token
 from config.kit.facts import Actor, ActorKind
 from scheduling.models import Activity, Session
+from tests.bookings.paid import paid, sale
 from tests.concurrency.races import Places, places_of
 from tests.factories import (
     ANNA,
@@ -33,7 +34,7 @@ pytestmark = pytest.mark.django_db
 
 DESK = Actor(kind=ActorKind.STAFF, channel="admin", detail={"note": "storm"})
 SOON = timedelta(days=3)
-QUERIES = 7
+QUERIES = 10
 
 
 @pytest.fixture(autouse=True)
@@ -190,6 +191,21 @@ def test_a_booking_is_offered_on_its_page_and_taken_over_by_the_link_in_the_mail
     assert client.get(page_of(booking)).status_code == 404
     used = Client().get(link)
     assert (used.status_code, "It was taken over already." in text(used)) == (409, True)
+
+
+def test_who_takes_over_what_is_paid_in_part_reads_what_is_left_for_them_to_pay(client: Client) -> None:
+    booking = paid(sale(deposit_percent=30, balance_days=0), 2)
+    open_booking(client, booking)
+    giving = text(client.get(page_of(booking, "transfer")))
+    assert "what is to be paid (£14.00)" in giving
+    assert "What is paid already (£6.00) goes with it." in giving
+    offer_by_page(client, booking)
+    shown = text(Client().get(link_of(booking)))
+    assert "Total £20.00 Already paid by Anna Archer −£6.00 Left for you to pay, by " in shown
+    assert "£14.00 If something of it goes back later, it goes back to whoever paid it." in shown
+    booking.refresh_from_db()
+    desk_money.take_money(booking_id=booking.id, amount_minor=1400, actor=DESK)
+    assert "Already paid by Anna Archer −£20.00 Left for you to pay £0.00" in text(Client().get(link_of(booking)))
 
 
 def test_an_offer_that_is_over_says_so_and_a_wrong_link_opens_nothing(client: Client, booking: Booking) -> None:

@@ -10,7 +10,7 @@ from pytest_django import DjangoAssertNumQueries
 from bookings.models import Booking
 from scheduling.models import Reservation, ReservationExtra, Session
 from scheduling.services import price_rules, reservations
-from scheduling.services.reservations import Party
+from scheduling.services.assessing import Party
 from tests.factories import make_activity, make_extra, make_session, make_unit
 from tests.pages.test_booking_pages import address, contact, text
 

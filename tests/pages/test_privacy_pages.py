@@ -92,8 +92,11 @@ def test_staff_erase_after_they_were_asked_whether_that_is_meant(sign_in: SignIn
 
 def test_the_page_says_why_somebody_cannot_be_erased_yet(sign_in: SignIn) -> None:
     customer = book(make_session()).customer
-    answer = sign_in(customer.organization).post(erase_address(customer))
+    client = sign_in(customer.organization)
+    assert "Erase for good" in text(client.get(erase_address(customer)))
+    answer = client.post(erase_address(customer))
     assert (answer.status_code, "Cancel that first" in text(answer)) == (409, True)
+    assert "Erase for good" not in text(answer)
 
 
 @pytest.mark.parametrize(("role", "status"), [("reception", 403), ("auditor", 403), ("manager", 200)])

@@ -88,7 +88,7 @@ def test_the_page_says_where_one_stands_and_why(client: Client) -> None:
     first, second = join(session, 4), join(session, 2)
     assert "You are number 2 in line" in open_page(client, second)
     assert "All places are booked." in open_page(client, second)
-    reservation = Reservation.objects.get(line__booking=bookings[0])
+    reservation = Reservation.objects.get(lines__booking=bookings[0])
     Reservation.objects.filter(id=reservation.id)
     waitlist.leave_waitlist(entry_id=second.id, actor=CUSTOMER)
     WaitlistEntry.objects.filter(id=first.id).update(skips=1)

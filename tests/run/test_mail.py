@@ -72,5 +72,6 @@ def test_it_is_started_on_the_port_after_the_realtime_process(tmp_path: Path) ->
 
 
 def test_a_port_that_leaves_none_for_it_is_refused() -> None:
-    with pytest.raises(ServerError, match="leaves none for realtime and mail"):
-        parse_options([], {"PORT": "65534"})
+    with pytest.raises(ServerError, match="leaves none for realtime, mail and bank"):
+        parse_options([], {"PORT": "65533"})
+    assert parse_options([], {"PORT": "65532"}).mail_port == 65534

@@ -18,7 +18,7 @@ from scheduling import availability, display_cache
 from scheduling.availability import check_slot_availability, judge, staff_reasons
 from scheduling.models import Activity, ScheduleException, Session, Unit
 from scheduling.reasons import ALL
-from scheduling.services import reservations
+from scheduling.services import assessing, reservations
 from tests.factories import hold, lapse, make_activity, make_session, make_sessions, make_unit
 
 pytestmark = pytest.mark.django_db
@@ -345,5 +345,5 @@ def test_units_are_counted_as_people_for_the_alternatives() -> None:
     full, _, large = (make_session(activity, capacity=n, starts_in=HOUR * (20 + n)) for n in (1, 2, 6))
     child = make_unit(full.activity)
     with pytest.raises(Refusal) as refused:
-        reservations.reserve_parties([reservations.Party(full.id, None, units=((child.id, 3),))], email="a@example.org")
+        reservations.reserve_parties([assessing.Party(full.id, None, units=((child.id, 3),))], email="a@example.org")
     assert [found["id"] for found in refused.value.extra["alternatives"]] == [large.id]

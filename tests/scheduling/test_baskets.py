@@ -12,13 +12,8 @@ from config.kit.ids import uuid7
 from config.kit.refusals import InvalidRequest, NotFound
 from scheduling.models import Reservation, Session
 from scheduling.services import baskets, capacity, reservations
-from scheduling.services.reservations import (
-    AlreadyExtended,
-    BasketClosed,
-    NotBookable,
-    ReservationEnded,
-    ReservationLapsed,
-)
+from scheduling.services.assessing import NotBookable
+from scheduling.services.reservations import AlreadyExtended, BasketClosed, ReservationEnded, ReservationLapsed
 from tests.factories import confirm, hold, lapse, make_activity, make_session, make_sessions
 
 pytestmark = pytest.mark.django_db

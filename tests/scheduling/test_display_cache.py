@@ -15,7 +15,7 @@ from redis.exceptions import ConnectionError as RedisAway
 from scheduling import display_cache
 from scheduling.models import Session
 from scheduling.price_lists import PriceList
-from scheduling.services import catalogue, reservations
+from scheduling.services import assessing, catalogue
 from tests.factories import hold, make_activity, make_session, make_sessions
 from tests.scheduling.nudges import silent_nudges
 
@@ -138,7 +138,7 @@ def test_a_hold_is_decided_by_the_rows_whatever_the_cache_says(patient: None) ->
     assert spots_near(near) == [2]
     hold(session, party_size=2)
     assert spots_near(near) == [2]  # the display has not heard yet
-    with pytest.raises(reservations.NotEnoughPlaces) as refused:
+    with pytest.raises(assessing.NotEnoughPlaces) as refused:
         hold(session)
     assert refused.value.extra["available_spots"] == 0
 
@@ -171,7 +171,7 @@ def test_a_refusal_asks_the_database_for_alternatives_once_however_many_come(
     hold(full)
 
     def refused() -> int:
-        with pytest.raises(reservations.NotEnoughPlaces) as refusal:
+        with pytest.raises(assessing.NotEnoughPlaces) as refusal:
             hold(full)
         return len(refusal.value.extra["alternatives"])
 

@@ -11,9 +11,9 @@ from bookings.services.checkout import Terms, Wanted
 from config.kit.refusals import InvalidRequest
 from scheduling.models import Extra, Reservation, ReservationExtra, Session
 from scheduling.offers import extras_left
-from scheduling.services import reservations
+from scheduling.services import assessing, reservations
+from scheduling.services.assessing import NotEnoughPlaces, Party
 from scheduling.services.extras import NotEnoughExtras
-from scheduling.services.reservations import NotEnoughPlaces, Party
 from tests.factories import ANNA, CUSTOMER, confirm, lapse, make_activity, make_extra, make_session
 
 pytestmark = pytest.mark.django_db
@@ -128,7 +128,7 @@ def test_a_party_that_is_held_anew_brings_its_extras() -> None:
     activity = make_activity()
     locker = make_extra(activity)
     lapsed = hold_with(make_session(activity), locker, 2, party_size=3)
-    party = reservations.same_party(lapsed)
+    party = assessing.same_party(lapsed)
     adult = activity.units.get()
     assert (party.units, party.extras) == (((adult.id, 3),), ((locker.id, 2),))
 

@@ -10,6 +10,7 @@ from django.test import Client, RequestFactory
 from pytest_django.fixtures import Settings
 
 from bookings.orders import Contact
+from config.kit import counting
 from config.kit.visitors import client_address, prefix_of
 from config.tenants.models import ApiKey
 from scheduling import limits
@@ -38,7 +39,7 @@ def clock(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Clock:
     settings.LIMITS = True
     clock = Clock()
     monkeypatch.setattr(limits, "now_ms", lambda: clock.now)
-    monkeypatch.setattr(limits._Away, "until", 0.0)
+    monkeypatch.setattr(counting.Away, "until", 0.0)
     return clock
 
 
@@ -74,6 +75,15 @@ def test_one_address_holds_only_so_much_of_a_session_at_once_and_is_told_when_to
     assert third.json()["retry_after_seconds"] == 780
     session.refresh_from_db()
     assert session.places_held == 30
+
+
+@pytest.mark.usefixtures("clock")
+def test_without_the_count_one_address_would_take_the_whole_session(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "COUNT", "return false")  # what Redis answers when nothing stands against a hold
+    session = make_session(capacity=100)
+    assert statuses(*(ask(session, 20) for _ in range(5))) == [201] * 5
+    session.refresh_from_db()
+    assert session.places_held == 100
 
 
 @pytest.mark.usefixtures("clock")

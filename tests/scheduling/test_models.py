@@ -11,8 +11,9 @@ from bookings.models import Booking, Customer, Participant
 from config.tenants.models import Membership, Organization, User
 from scheduling.models import Activity, Reservation, ScheduleVersion, Session, Unit, Venue
 from scheduling.services import capacity
+from scheduling.services.assessing import NotBookable
 from scheduling.services.catalogue import refresh_on_sale, set_activity_status
-from scheduling.services.reservations import NotBookable, release_reservation
+from scheduling.services.reservations import release_reservation
 from tests.factories import book, hold, lapse, make_activity, make_organization, make_session, make_unit, make_venue
 
 pytestmark = pytest.mark.django_db

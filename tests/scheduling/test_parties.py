@@ -11,7 +11,7 @@ from config.kit.refusals import InvalidRequest
 from scheduling.models import Activity, Reservation
 from scheduling.parties import ExtraTerms, PartyTerms, UnitTerms, WantedParty, limits_in_words, party_errors
 from scheduling.services import reservations
-from scheduling.services.reservations import Party
+from scheduling.services.assessing import Party
 from tests.factories import make_activity, make_session, make_unit
 
 ADULT = UnitTerms(uuid4(), "Adult", is_default=True, minimum_age=16)

@@ -20,8 +20,8 @@ from scheduling.models import Activity, PriceRule, Reservation, ScheduleVersion,
 from scheduling.price_lists import price_lists
 from scheduling.prices import Applied, ExtraCount, Moment, Price, Rule, UnitCount, price_of_one, quote_party
 from scheduling.services import price_rules, reservations
+from scheduling.services.assessing import Party
 from scheduling.services.catalogue import IS_PLAIN, refresh_plain_hold
-from scheduling.services.reservations import Party
 from scheduling.signals import availability_changed
 from tests.factories import confirm, hold, make_activity, make_session, make_unit
 

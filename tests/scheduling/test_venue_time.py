@@ -11,7 +11,7 @@ from django.db import connection, models
 ROOT = Path(__file__).resolve().parents[2]
 APPS = ("config", "scheduling", "payments", "bookings", "alerts")
 ONE_MODULE = "scheduling/wall_clock.py"
-DATA = ("config/demo/",)  # venues, with their zones
+DATA = ("config/demo/", "payments/sandbox/")  # venues, with their zones; and a bank with a clock of its own
 CALENDARS = "scheduling/calendars.py"  # writes a zone's own changes down, for programs that know no zones
 ZONES_OWN = ("utcnow", "utcfromtimestamp", "utcoffset", "available_timezones", "today")
 

@@ -10,6 +10,7 @@ from config.kit.tokens import make_token
 from scheduling.baskets import COOKIE
 from scheduling.models import Reservation, Session
 from tests.screenshots.live_shots import life_shots, staff_shots
+from tests.screenshots.money import money_admin_shots, money_shots
 from tests.screenshots.pictures import Open, Shot, go
 from tests.screenshots.stage import FREE, GUEST, ORGANIZATION, PASS, UNPAYABLE, Stage
 
@@ -28,6 +29,7 @@ def shots(stage: Stage, site: str, host: str) -> Iterator[Shot]:
     yield from endings(stage)
     yield from widgets(stage, host)
     yield from life_shots(stage.lives, site)
+    yield from money_shots(stage.money, site)
 
 
 def here(stage: Stage, session: Session | None = None) -> str:
@@ -209,6 +211,7 @@ def admin_shots(stage: Stage) -> Iterator[Shot]:
     yield Shot("admin-pricerule-new", go("/admin/scheduling/pricerule/add/"))
     yield Shot("admin-desk", go("/admin/bookings/booking/add/"))
     yield from staff_shots(stage.lives)
+    yield from money_admin_shots(stage.money)
 
 
 def last_shots(stage: Stage) -> Iterator[Shot]:

@@ -20,6 +20,7 @@ from config.run.temporary import TemporaryServers, create_servers
 from config.run.valkey import HOST, free_port, is_free
 
 START_SECONDS = 60.0
+MONEY = {"STRIPE_API_BASE": "http://127.0.0.1:9"}  # nobody answers there: the provider is away
 MAIL = {"MAIL_URL": "dummymail://nobody", "MAIL_FALLBACK_URL": ""}  # takes everything, sends nothing
 
 
@@ -37,7 +38,8 @@ def running_site() -> Iterator[Site]:
     with create_servers() as servers:
         port = free_port_with_next()
         options = Options(host=HOST, port=port, programs=("web", "realtime"), reload=False, demo=True)
-        os.environ.update(servers.environment() | {"DEMO": "on", "REALTIME_URL": options.realtime_address} | MAIL)
+        own = {"DEMO": "on", "REALTIME_URL": options.realtime_address}
+        os.environ.update(servers.environment() | own | MAIL | MONEY)
         run(manage("migrate", "--skip-checks", "--verbosity=0"), DATABASE_URL=servers.postgres.owner_url())
         run(manage("collectstatic", "--noinput", "--verbosity=0"))
         run(manage("demo"))

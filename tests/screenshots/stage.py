@@ -15,10 +15,11 @@ from config.kit.facts import SYSTEM
 from config.tenants.models import Organization
 from scheduling.models import Activity, Reservation, ScheduleChange, Session, Venue
 from scheduling.services import reservations
-from scheduling.services.reservations import Party
+from scheduling.services.assessing import Party
 from scheduling.services.sessions import close_session
 from tests import factories
 from tests.screenshots.lives import Lives, set_lives
+from tests.screenshots.money import Money, set_money
 
 ORGANIZATION, ACTIVITY = "lantern-yard", "laser-tag"
 UNPAYABLE, FREE, PASS = "climbing-wall", "board-game-evening", "open-wall"
@@ -49,6 +50,7 @@ class Stage:
     moved: ScheduleChange  # rehearsed before somebody booked
     closed_day: date
     lives: Lives
+    money: Money
 
 
 def set_stage() -> Stage:
@@ -78,6 +80,7 @@ def set_stage() -> Stage:
         lapsed=lapsed, lapsed_full=lapsed_full, booking=booking, long_booking=book(roomy[5:9]),
         empty=Organization.objects.create(name="The Quiet Corner", slug="quiet-corner"),
         free=Activity.objects.get(organization__slug=ORGANIZATION, slug=FREE), venue=activity.venue, lives=set_lives(),
+        money=set_money(),
         closed_day=database_now().astimezone(activity.venue.zone).date() + timedelta(days=12),
     )  # fmt: skip
 

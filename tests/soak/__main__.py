@@ -1,8 +1,9 @@
-"""bin/soak [place|crowd|beat|kill|hoard] …: whole-site proofs over HTTP, each on a fresh site; exits 1 when one fails.
+"""bin/soak [place|crowd|beat|bank|kill|hoard] …: whole-site proofs over HTTP, each on a fresh site; 1 if one fails.
 
 place   50 users for 30 seconds on a session of one place: exactly one hold
 crowd   200 parallel requests for 50 places: 50 × 201 and 150 × 409
 beat    with beat left out, a lapsed hold is sold to the next buyer
+bank    500 paid checkouts with every fault of the bank switched on: its books and ours agree to the unit
 hoard   an attacker beside 20 honest customers behind one address: 95 of 100 of these are booked
 kill    web, worker and PostgreSQL are killed with -9 under load: no acknowledged hold is lost
 """
@@ -14,6 +15,7 @@ from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
+from tests.soak.bank import Buyer, books_of, open_shop, running_bank, tally_of, theirs, wait_until_done
 from tests.soak.site import Answer, Site, running_site
 
 PLACE_SECONDS, PLACE_USERS = 30, 50
@@ -22,6 +24,7 @@ KILL_SECONDS, KILL_USERS = 45, 8
 VICTIMS = ("granian", "celery", "postgres")
 PAUSE_SECONDS = 4.0
 HOARD_SECONDS, HOARD_THREADS, HOARD_PARTY, HOARD_PLACES = 15, 4, 4, 400
+CHECKOUTS, BANK_BUYERS, BANK_SESSIONS, BANK_CAPACITY, SETTLING_SECONDS = 560, 12, 8, 65, 240
 HONEST, HONEST_TRIES, HONEST_SHARE, NETWORK_PLACES = 20, 3, 0.95, 200
 OK, CREATED = 200, 201
 
@@ -77,6 +80,32 @@ def beat() -> None:
         check("the next, while it is held", site.hold(session, 2).status, 409)
         site.lapse_holds(session)
         check("the next, once it has lapsed", site.hold(session, 2).status, 201)
+        check("offenders", site.manage("check_invariants"), "")
+
+
+def bank() -> None:
+    """Book, pay, be declined, pay late, walk away and cancel while the bank does everything wrong; then compare."""
+    with running_bank() as there, running_site(STRIPE_API_BASE=there.url, PAYMENT_PAGES=there.url) as site:
+        sessions = open_shop(site, sessions=BANK_SESSIONS, capacity=BANK_CAPACITY)
+        there.faults(all=True, slow_seconds=0.1, seed=7)
+        started = time.monotonic()
+
+        def buyer(number: int) -> str:
+            return Buyer(site, there, random.Random(number)).buy(sessions[number % len(sessions)])
+
+        with ThreadPoolExecutor(BANK_BUYERS) as pool:
+            said = list(pool.map(buyer, range(CHECKOUTS)))
+        say(f"  checkouts: {tally_of(said)}, {CHECKOUTS / (time.monotonic() - started):.1f} a second")
+        there.faults()
+        check("pending, open, on the way, unread", wait_until_done(site, seconds=SETTLING_SECONDS), [0, 0, 0, 0])
+        say(f"  reconcile: {site.manage('reconcile')}")
+        ours = books_of(site)
+        paid, back = theirs(there.ask("/sandbox/ledger"))
+        say(f"  bookings: {ours['statuses']}; {len(paid)} payments, {len(back)} refunds")
+        check("payments that differ", sorted(paid.items() ^ ours["payments"].items()), [])
+        check("refunds that differ", sorted(back.items() ^ ours["refunds"].items()), [])
+        check("difference of the ledgers", ours["clearing"] - (sum(paid.values()) - sum(back.values())), 0)
+        check("neither booked nor refunded", ours["neither_booked_nor_refunded"], [])
         check("offenders", site.manage("check_invariants"), "")
 
 
@@ -171,7 +200,9 @@ def _buy_under_fire(site: Site, session: str) -> tuple[list[Answer], Counter[int
     return [a for a in answers if a.status == 201], Counter(a.status for a in answers)
 
 
-SCENARIOS: dict[str, Callable[[], None]] = {"crowd": crowd, "beat": beat, "hoard": hoard, "kill": kill, "place": place}
+SCENARIOS: dict[str, Callable[[], None]] = {
+    "crowd": crowd, "beat": beat, "bank": bank, "hoard": hoard, "kill": kill, "place": place,
+}  # fmt: skip
 
 
 def main(names: list[str]) -> int:

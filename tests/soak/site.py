@@ -158,11 +158,16 @@ def _free_ports() -> int:
 
 
 @contextmanager
-def running_site(*arguments: str, limits: bool = False) -> Iterator[Site]:
+def running_site(*arguments: str, limits: bool = False, **settings: str) -> Iterator[Site]:
     """Serve a site from nothing; stop it and check what it left behind. Limits on holding are for who asks for them."""
     with tempfile.TemporaryDirectory(prefix="holdfast-soak-") as folder:
         port, data_dir = _free_ports(), Path(folder)
-        switches = {"DEMO": "off", "LIMITS": "on" if limits else "off"}
+        switches = {
+            "DEMO": "off",
+            "LIMITS": "on" if limits else "off",
+            "SITE_URL": f"http://127.0.0.1:{port}",
+            **settings,
+        }
         environment = os.environ | {"PORT": str(port), "DATA_DIR": folder, **switches}
         with (data_dir / "output").open("wb") as output:
             process = subprocess.Popen(

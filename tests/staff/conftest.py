@@ -10,6 +10,7 @@ from django.test import Client
 from config.tenants.models import Membership, Organization, User
 
 SignIn = Callable[..., Client]
+PASSWORD = "correct horse battery"
 _numbers = count(1)
 
 
@@ -18,6 +19,15 @@ def make_member(organization: Organization, role: str, **fields: Any) -> User:
     user = User.objects.create_user(f"{role}-{next(_numbers)}@example.org", is_staff=True, **fields)
     Membership.objects.create(organization=organization, user=user, role=role)
     return user
+
+
+def sign_in_with_password(organization: Organization, role: str) -> Client:
+    """Sign a new member of staff in, who can give a password once more."""
+    user, client = make_member(organization, role), Client()
+    user.set_password(PASSWORD)
+    user.save()
+    client.force_login(user)
+    return client
 
 
 @pytest.fixture

@@ -105,7 +105,7 @@ def test_a_manager_books_beyond_the_capacity_with_a_reason(sign_in: SignIn) -> N
     assert answer.redirect_chain == [(page_address(booking), 302)]
     session.refresh_from_db()
     assert (session.capacity_total, session.places_booked, session.honoured_capacity) == (2, 4, 4)
-    assert Reservation.objects.get(line__booking=booking).overbooked
+    assert Reservation.objects.get(lines__booking=booking).overbooked
     assertContains(answer, "3 places")
     page = client.get(page_address(session))
     for text in ("over by 2, honoured", "Booked beyond the capacity", "The school coach brought one more"):

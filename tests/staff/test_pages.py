@@ -12,8 +12,9 @@ from pytest_django.asserts import assertContains
 
 from alerts.models import Alert, Notification
 from alerts.services import fan_out
-from bookings.models import AffectedLine, Attempt, Booking, Customer, WaitlistEntry
+from bookings.models import AffectedLine, Attempt, Booking, Customer, PromoCode, WaitlistEntry
 from config.tenants.models import ApiKey, Membership, Organization, User
+from payments.models import Dispute, LedgerTransaction, Payment, ProviderAccount, Reconciliation, Refund, Voucher
 from scheduling.models import (
     Activity,
     PriceRule,
@@ -26,17 +27,24 @@ from scheduling.models import (
 )
 from tests.factories import book, hold, join, make_activity, make_session, make_venue
 from tests.staff.changing import make_changes
+from tests.staff.money import make_money
 
+MONEY: list[type[Model]] = [
+    Payment, Refund, Dispute, Voucher, PromoCode, LedgerTransaction, Reconciliation, ProviderAccount,
+]  # fmt: skip
 MODELS: list[type[Model]] = [
     User, Organization, Membership, ApiKey, Venue, Activity, PriceRule, ScheduleVersion, ScheduleException,
     ScheduleChange, Session, Reservation, Booking, Customer, AffectedLine, WaitlistEntry,
-    Attempt, Alert, Notification,
+    Attempt, Alert, Notification, *MONEY,
 ]  # fmt: skip
 SHOWN = [
     ApiKey, PriceRule, ScheduleVersion, ScheduleException, ScheduleChange, Session, Reservation, Booking, Customer,
-    AffectedLine, WaitlistEntry, Attempt, Alert, Notification,
+    AffectedLine, WaitlistEntry, Attempt, Alert, Notification, *MONEY,
 ]  # fmt: skip
-NOT_ADDED = [ApiKey, Session, Reservation, Customer, AffectedLine, Attempt, Alert, Notification]
+NOT_ADDED = [
+    ApiKey, Session, Reservation, Customer, AffectedLine, Attempt, Alert, Notification, Payment, Refund, Dispute,
+    LedgerTransaction, Reconciliation,
+]  # fmt: skip
 
 pytestmark = pytest.mark.django_db
 
@@ -52,7 +60,7 @@ def make_one_of_each(number: int) -> None:
     """Create another tenant with a row in every table that the admin shows."""
     session = make_session(capacity=10)
     hold(session)
-    book(session)
+    make_money(book(session))
     book(session)
     fan_out.fan_out_facts()
     organization = session.organization

@@ -6,6 +6,7 @@ import pytest
 from django.test import Client
 from pytest_django.asserts import assertContains
 
+from scheduling.admin.activities import KIND_STAYS
 from scheduling.models import Activity, PriceRule, ScheduleChange, Unit
 from tests.factories import hold, make_activity, make_extra, make_session, make_unit
 from tests.staff.admin_site import act, list_address, page_address
@@ -167,3 +168,25 @@ def test_extras_stand_on_the_activitys_page_and_are_taken_off_the_list_there(sig
     client.post(page_address(activity), activity_form(activity, **stolen))
     foreign.refresh_from_db()
     assert foreign.name != "Mine"
+
+
+@pytest.mark.parametrize(
+    ("status", "is_taken", "kind"),
+    [
+        ("published", False, "open"),
+        ("discontinued", False, "open"),
+        ("draft", True, "open"),
+        ("draft", False, "private"),
+    ],
+)
+def test_an_activity_that_was_on_sale_keeps_its_kind(sign_in: SignIn, status: str, is_taken: bool, kind: str) -> None:
+    activity = make_activity()
+    if is_taken:
+        hold(make_session(activity))
+    Activity.objects.filter(id=activity.id).update(status=status)
+    fields = {"kind": "private", "name": "Lessons", "units-0-is_default": "on"}
+    answer = sign_in(activity.organization).post(page_address(activity), activity_form(activity, **fields))
+    errors = {"kind": [KIND_STAYS]} if kind == "open" else {}
+    assert (answer.context["adminform"].form.errors if answer.context else {}) == errors
+    activity.refresh_from_db()
+    assert (activity.kind, activity.name == "Lessons") == (kind, not errors)

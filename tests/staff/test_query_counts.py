@@ -6,8 +6,9 @@ from pytest_django import DjangoAssertNumQueries
 
 from alerts.models import Alert, Notification
 from alerts.services import fan_out
-from bookings.models import AffectedLine, Booking, Customer, WaitlistEntry
+from bookings.models import AffectedLine, Booking, Customer, PromoCode, WaitlistEntry
 from config.tenants.models import ApiKey, Membership, Organization
+from payments.models import Dispute, LedgerTransaction, Payment, ProviderAccount, Reconciliation, Refund, Voucher
 from scheduling.models import (
     Activity,
     PriceRule,
@@ -22,6 +23,7 @@ from tests.factories import book, make_activity, make_organization, make_session
 from tests.staff.admin_site import list_address
 from tests.staff.changing import make_changes
 from tests.staff.conftest import SignIn, make_member
+from tests.staff.money import make_money
 from tests.staff.waiting import make_waiter
 
 pytestmark = pytest.mark.django_db
@@ -31,7 +33,8 @@ QUERIES: dict[type[Model], int] = {
     Organization: 6, Membership: 6, ApiKey: 6, Venue: 6, Activity: 6, PriceRule: 6, ScheduleVersion: 6,
     ScheduleException: 6, ScheduleChange: 6, Session: 7, Reservation: 6, Booking: 6, Customer: 6, AffectedLine: 6,
     WaitlistEntry: 8,
-    Alert: 7, Notification: 6,
+    Alert: 7, Notification: 6, Payment: 8, Refund: 6, Dispute: 6, Voucher: 6, PromoCode: 7, LedgerTransaction: 9,
+    Reconciliation: 6, ProviderAccount: 6,
 }  # fmt: skip
 
 
@@ -39,7 +42,7 @@ def add_one_of_each(organization: Organization) -> None:
     """Create another row of everything that an organization has many of."""
     session = make_session(make_activity(make_venue(organization)))
     guest = stranger()
-    book(session, contact=guest)
+    make_money(book(session, contact=guest))
     book(session, contact=guest)
     fan_out.fan_out_facts()
     make_member(organization, "instructor")

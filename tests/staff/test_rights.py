@@ -9,9 +9,10 @@ from django.test import Client
 
 from alerts.models import Alert, Notification
 from alerts.services import fan_out
-from bookings.models import AffectedLine, Attempt, Booking, Customer, WaitlistEntry
+from bookings.models import AffectedLine, Attempt, Booking, Customer, PromoCode, WaitlistEntry
 from config.tenants import rights
 from config.tenants.models import ApiKey, Membership, Organization, User
+from payments.models import Dispute, LedgerTransaction, Payment, ProviderAccount, Reconciliation, Refund, Voucher
 from scheduling.models import (
     Activity,
     PriceRule,
@@ -26,24 +27,40 @@ from tests.factories import book, make_activity, make_session, make_venue
 from tests.staff.admin_site import act, list_address, messages_of, page_address
 from tests.staff.changing import make_changes
 from tests.staff.conftest import SignIn, make_member
+from tests.staff.money import make_money
 from tests.staff.waiting import make_waiter
 
 pytestmark = pytest.mark.django_db
 
+MONEY: list[type[Model]] = [
+    Payment, Refund, Dispute, Voucher, PromoCode, LedgerTransaction, Reconciliation, ProviderAccount,
+]  # fmt: skip
 KINDS: list[type[Model]] = [
     Organization, Membership, ApiKey, Venue, Activity, PriceRule, ScheduleVersion, ScheduleException, ScheduleChange,
     Session, Reservation, Booking, Customer, AffectedLine, WaitlistEntry, Attempt, Alert, Notification,
+    *MONEY,
 ]  # fmt: skip
 VIEWED: dict[str, list[type[Model]]] = {
     "owner": KINDS,
     "manager": KINDS,
-    "reception": [ScheduleException, Session, Booking, Customer, AffectedLine, WaitlistEntry, Alert, Notification],
+    "reception": [
+        ScheduleException,
+        Session,
+        Booking,
+        Customer,
+        AffectedLine,
+        WaitlistEntry,
+        Alert,
+        Notification,
+        Payment,
+    ],
     "instructor": [Session, Booking],
     "auditor": KINDS,
 }
+SET_UP: list[type[Model]] = [Venue, Activity, PriceRule, ScheduleVersion, ScheduleException, ScheduleChange]
 ADDED: dict[str, list[type[Model]]] = {
-    "owner": [Venue, Activity, PriceRule, ScheduleVersion, ScheduleException, ScheduleChange, Booking, WaitlistEntry],
-    "manager": [Venue, Activity, PriceRule, ScheduleVersion, ScheduleException, ScheduleChange, Booking, WaitlistEntry],
+    "owner": [*SET_UP, Booking, WaitlistEntry, Voucher, PromoCode, ProviderAccount],
+    "manager": [*SET_UP, Booking, WaitlistEntry, Voucher, PromoCode],
     "reception": [Booking, WaitlistEntry],
     "instructor": [],
     "auditor": [],
@@ -79,10 +96,17 @@ ACTS = {
     "publish_activities": ("owner", "manager"),
     "withdraw_activities": ("owner", "manager"),
     "discontinue_activities": ("owner", "manager"),
+    "refresh_payments": ("owner", "manager", "reception"),
+    "retry_refunds": ("owner", "manager"),
+    "hand_back_refunds": ("owner", "manager"),
+    "end_vouchers": ("owner", "manager"),
+    "end_promo_codes": ("owner", "manager"),
+    "check_accounts": ("owner", "manager"),
+    "reconcile_accounts": ("owner", "manager"),
     "activate_organizations": (),
     "suspend_organizations": (),
 }
-# Rights that no list offers, but a page of its own: test_desk.py, test_schedule_changes.py.
+# Rights that no list offers, but a page of its own: test_desk.py, test_schedule_changes.py, test_money.py.
 ON_PAGES = {
     "bookings.booking": (
         "overbook_sessions",
@@ -91,7 +115,12 @@ ON_PAGES = {
         "change_bookings",
         "waive_fees",
         "view_cancellations",
+        "refund_bookings",
+        "take_money",
+        "send_payment_links",
     ),
+    "payments.voucher": ("read_codes",),
+    "payments.provideraccount": ("rotate_secrets", "end_accounts"),
     "scheduling.schedulechange": ("apply_changes",),
 }
 NOT_YOURS = 403
@@ -101,7 +130,7 @@ def make_tenant() -> dict[type[Model], Model]:
     """Create an organization with a row of every kind."""
     session = make_session()
     organization = session.organization
-    book(session)
+    make_money(book(session))
     book(session)
     fan_out.fan_out_facts()
     make_member(organization, "instructor")
@@ -156,7 +185,7 @@ def test_a_role_adds_what_it_may_and_changes_what_it_may(sign_in: SignIn, role: 
 @pytest.mark.parametrize("role", rights.ROLES)
 def test_a_role_is_offered_its_actions_alone(role: str) -> None:
     for kind, name in product(KINDS, ACTS):
-        if name.rpartition("_")[2].removesuffix("ies")[:5] not in kind._meta.model_name:  # type: ignore[operator]
+        if name.rpartition("_")[2].removesuffix("ies").removesuffix("s")[:5] not in kind._meta.model_name:  # type: ignore[operator]
             continue
         assert rights.allows(role, kind._meta.label_lower, name) == (role in ACTS[name]), (kind, name)
 

@@ -1,5 +1,6 @@
 """demo [--reset]: load four organizations to look at and to try things on."""
 
+import logging
 from argparse import ArgumentParser
 from typing import Any
 
@@ -8,13 +9,16 @@ from django.core.management.base import BaseCommand, CommandError
 
 from config.demo import credentials
 from config.demo.examples import find_example
+from config.demo.gifts import gifts
 from config.demo.loading import DemoIsBeingLoaded, load_demo
+from config.demo.money import load_money
 from config.demo.organizations import ORGANIZATIONS
 from config.demo.resetting import CannotReset, empty_tables
+from config.demo.sales import GOOD_CARD
 
 
 class Command(BaseCommand):
-    help = "Load the demo into an empty database: four organizations, a month of sessions, bookings and holds."
+    help = "Load the demo into an empty database: four organizations, a month of sessions, bookings, holds and money."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Ask whether to begin anew."""
@@ -22,13 +26,18 @@ class Command(BaseCommand):
 
     def handle(self, **options: Any) -> None:
         """Reset when asked, load, and show the way in."""
+        logging.getLogger("payments").setLevel(logging.WARNING)  # what was connected and given is told in words
         if options["reset"]:
             self._reset()
-        if self._load():
+        is_new = self._load()
+        has_money = load_money(say=self._say)
+        if is_new:
             self._show_login()
-        else:
+        elif not has_money:
             self._say("There is an organization already, so nothing was changed.")
         self._show_example()
+        if has_money:
+            self._show_paying()
 
     def _reset(self) -> None:
         if not is_for_trying():
@@ -68,6 +77,11 @@ class Command(BaseCommand):
         self._say(f"  session       {example.session_id}  {example.starts} at the venue, {example.places} places left")
         for what, address in example.addresses.items():
             self._say(f"  {what:<16}{address}")
+
+    def _show_paying(self) -> None:
+        self._say(f"To try paying: {GOOD_CARD}, any day to come, any CVC. What was given away:")
+        for each in gifts():
+            self._say(f"  {each.organization:<28}{each.code:<21}{each.words}")
 
     def _say(self, line: str) -> None:
         """Print a line at once, through a pipe as well."""
