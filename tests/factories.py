@@ -191,16 +191,11 @@ def pay(booking: Booking) -> Booking:
     return booking
 
 
-def settle_payment(payment: Payment, *, amount_minor: int | None = None, currency: str = "") -> Payment:
-    """Say that a payment was paid, with this much or what was asked for."""
-    number = next(_numbers)
-    return charges.apply_outcome(
-        payment.id,
-        Outcome(
-            State.SUCCEEDED, payment.amount_minor if amount_minor is None else amount_minor,
-            currency or payment.currency, intent_ref=f"pi_{number}", provider_ref=f"cs_{number}",
-        ),
-    )  # fmt: skip
+def settle_payment(payment: Payment, **said: Any) -> Payment:
+    """Let the provider say that a payment was paid: as asked for, unless something else is `said`."""
+    plain = {"state": State.SUCCEEDED, "amount_minor": payment.amount_minor, "currency": payment.currency}
+    names = {"intent_ref": f"pi_{payment.id.hex}", "provider_ref": f"cs_{payment.id.hex}"}
+    return charges.apply_outcome(payment.id, Outcome(**{**plain, **names, **said}))
 
 
 def answer_refund(refund: Refund, state: State = State.SUCCEEDED) -> Refund:

@@ -58,9 +58,9 @@ class PaymentAdmin(ByRole, ShownAdmin):
     inlines = (RefundInline, DisputeInline)
     fields = (
         "state", "amount", "booking", "purpose", "provider", "payer_email", "opened", "paid", "until", "said",
-        "movements", "story", "provider_ref", "intent_ref", "account", "organization",
+        "movements", "story", "provider_ref", "intent_ref", "taken_by", "organization",
     )  # fmt: skip
-    list_display = ("amount", "state", "booking", "provider", "payer_email", "organization", "opened", "paid")
+    list_display = ("amount", "state", "booking", "provider", "payer_email", "organization", "opened")
     list_filter = ("status", "provider", "purpose", OWNER_FILTER)
     list_select_related = ("organization",)
     search_fields = ("payer_email", "provider_ref", "intent_ref", "description")
@@ -128,6 +128,11 @@ class PaymentAdmin(ByRole, ShownAdmin):
     def said(self, payment: Payment) -> str:
         """Return the code of its no."""
         return payment.failure_code.replace("_", " ")
+
+    @admin.display(description="account")
+    def taken_by(self, payment: Payment) -> str:
+        """Return which account takes it: a name, since not everybody who may look at payments may look at accounts."""
+        return str(payment.account) if payment.account else ""
 
     @admin.display(description="in the ledger")
     def movements(self, payment: Payment) -> SafeString | str:

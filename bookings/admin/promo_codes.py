@@ -113,10 +113,9 @@ class UseInline(PartByRole, ShownInline):
         """Return when."""
         return utc_text(use.at)
 
-    @admin.display(description="")
     def counts(self, use: PromoUse) -> str:
-        """Say when it does not count any more."""
-        return "given back: the booking came to nothing" if use.released_at else ""
+        """Say whether it counts among the uses."""
+        return "no, given back: the booking came to nothing" if use.released_at else "yes"
 
 
 @admin.register(PromoCode)

@@ -17,6 +17,7 @@ from bookings.models import Booking
 from bookings.services import lifecycle, promo_codes
 from bookings.services.confirmation import CannotConfirm, confirm_paid
 from config.kit import idempotency
+from config.kit.clock import database_now
 from config.kit.display import money_text
 from config.kit.facts import SYSTEM, Actor
 from config.kit.idempotency import Claim
@@ -117,8 +118,8 @@ def give_back(
     """Let a customer off a part of what a booking costs, and return what was paid for it; staff say why.
 
     Refuses with VersionMoved, RebateTooLarge (more than was paid and is not on its way back already; of what waits for
-    its money, anything: its payment is open for the whole price), and
-    InvalidRequest for nothing, a missing reason, or lines of another booking.
+    its money, anything: its payment is open for the whole price), and InvalidRequest for nothing, a missing reason, or
+    lines of another booking.
     """
     booking = lifecycle.lock_booking(booking_id)
     if idempotency.prior_effect(claim):
@@ -126,13 +127,14 @@ def give_back(
     lifecycle.check_version(booking, version)
     _check_rebate(booking, amount_minor, actor, reason_code, lines)
     total = max(booking.total_minor - amount_minor, 0)
-    lifecycle.amend(booking, total_minor=total, rebate_minor=booking.rebate_minor + amount_minor)
+    fields = {"total_minor": total, "rebate_minor": booking.rebate_minor + amount_minor}
+    balance = amend_total(booking, fields, at=database_now())
     event = lifecycle.record_event(
         booking, kind="rebate_given", to_status=booking.status, actor=actor, reason_code=reason_code,
         after={"amount_minor": amount_minor, "total_minor": total, "currency": booking.currency,
                "lines": [str(line) for line in lines]},
     )  # fmt: skip
-    settle_up(booking, actor=actor, reason=Refund.Reason.GOODWILL, lines=lines)
+    settle_up(booking, actor=actor, reason=Refund.Reason.GOODWILL, lines=lines, balance=balance)
     idempotency.record(claim, organization_id=booking.organization_id, effect_id=event.id)
     return booking
 

@@ -66,7 +66,7 @@ class RefundAdmin(RefundWords, ByRole, ShownAdmin):
         "state", "amount", "reason", "of_payment", "asked", "arrived", "said", "attempt", "provider_ref",
         "organization",
     )  # fmt: skip
-    list_display = ("amount", "state", "reason", "of_payment", "organization", "asked", "said")
+    list_display = ("amount", "state", "reason", "of_payment", "organization", "asked")
     list_filter = ("status", "reason", "payment__provider", OWNER_FILTER)
     list_select_related = ("payment", "organization")
     search_fields = ("provider_ref", "payment__provider_ref", "payment__intent_ref", "payment__payer_email")

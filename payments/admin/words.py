@@ -12,7 +12,7 @@ from payments.models import Dispute, LedgerEntry, LedgerTransaction, Payment, Pr
 
 PAYMENT: Mapping[str, str] = {
     Payment.Status.CREATED: "not paid yet",
-    Payment.Status.PROCESSING: "at the provider, not paid yet",
+    Payment.Status.PROCESSING: "at the provider",
     Payment.Status.SUCCEEDED: "paid",
     Payment.Status.FAILED: "failed",
     Payment.Status.CANCELLED: "not paid, closed",

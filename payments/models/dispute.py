@@ -3,6 +3,7 @@
 from django.db import models
 from django.db.models.functions import Now
 
+from config.kit.display import money_text
 from config.kit.transitions import Transitions
 from config.tenants.models import TenantModel
 from payments.models.payment import Payment
@@ -46,4 +47,4 @@ class Dispute(TenantModel):
         ]
 
     def __str__(self) -> str:
-        return f"{self.amount_minor} {self.currency} disputed, {self.status}"
+        return f"{money_text(self.amount_minor, self.currency)} disputed, {self.status}"

@@ -3,6 +3,7 @@
 from django.db import models
 from django.db.models.functions import Now
 
+from config.kit.display import money_text
 from config.kit.tokens import make_token
 from config.kit.transitions import Transitions
 from config.tenants.models import Language, TenantModel
@@ -115,7 +116,7 @@ class Payment(TenantModel):
         ]
 
     def __str__(self) -> str:
-        return f"{self.amount_minor} {self.currency}, {self.status}"
+        return f"{money_text(self.amount_minor, self.currency)}, {self.status}"
 
     @property
     def is_open(self) -> bool:

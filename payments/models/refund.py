@@ -3,6 +3,7 @@
 from django.db import models
 from django.db.models.functions import Now
 
+from config.kit.display import money_text
 from config.kit.facts import ActorKind
 from config.kit.transitions import Transitions
 from config.tenants.models import TenantModel
@@ -80,4 +81,4 @@ class Refund(TenantModel):
         ]
 
     def __str__(self) -> str:
-        return f"{self.amount_minor} {self.currency} back, {self.status}"
+        return f"{money_text(self.amount_minor, self.currency)} back, {self.status}"

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Sum
+from django.db.models import Q, Sum
 
 from config.kit.clock import database_now
 from config.kit.refusals import NotFound
@@ -68,9 +68,19 @@ def reconcile_accounts() -> int:
 
 
 def _read(account: ProviderAccount, since: datetime, until: datetime) -> list[Movement]:
-    """Read the lines that are between a payer and us, the oldest first: money comes before it goes back."""
+    """Read the lines that are between a payer and this account, the oldest first: money comes before it goes back."""
     lines = provider_of(account.provider).movements(account, since=since, until=until)
-    return [line for line in lines if line.kind != MovementKind.OTHER][::-1]
+    between_us = [line for line in lines if line.kind != MovementKind.OTHER][::-1]
+    others = _of_others(account, between_us)
+    return [line for line in between_us if not {line.intent_ref, line.payment_id} & others]
+
+
+def _of_others(account: ProviderAccount, lines: Sequence[Movement]) -> set[str | UUID]:
+    """Return the names of money that another organization here took with the same account at the provider."""
+    named = Q(intent_ref__in={line.intent_ref for line in lines} - {""})
+    named |= Q(id__in={line.payment_id for line in lines if line.payment_id})
+    others = Payment.objects.filter(named, account__account_ref=account.account_ref).exclude(account=account)
+    return {name for row in others.values_list("id", "intent_ref") for name in row if name}
 
 
 @transaction.atomic

@@ -10,8 +10,9 @@ from bookings.models import Booking, PromoCode
 from config.tenants.models import ApiKey, Organization
 from payments.models import Payment
 from scheduling.models import PriceRule, Reservation, Session
-from tests.bookings.selling import give_voucher, make_code, online
-from tests.factories import ANNA, make_activity, make_organization, make_session, make_venue
+from tests.bookings.paid import shop
+from tests.bookings.selling import make_code
+from tests.factories import ANNA, make_activity, make_organization, make_session, make_venue, make_voucher
 
 pytestmark = pytest.mark.django_db
 
@@ -115,7 +116,7 @@ def test_what_has_a_price_is_not_free_and_what_has_none_is(client: Client) -> No
 
 
 def test_a_code_for_everything_books_without_money(client: Client) -> None:
-    activity = online()
+    activity = shop()
     make_code(activity.organization_id, code="GUEST", percent=100)
     asked = order(make_session(activity, starts_in=FAR), promo_code="guest", expected_total=0)
     body = post(client, "bookings", asked).json()
@@ -124,8 +125,8 @@ def test_a_code_for_everything_books_without_money(client: Client) -> None:
 
 
 def test_a_voucher_that_covers_everything_books_and_is_spent(client: Client) -> None:
-    activity = online()
-    voucher = give_voucher(activity.organization, 2500)
+    activity = shop()
+    voucher = make_voucher(activity.organization, 2500)
     asked = order(make_session(activity, starts_in=FAR), voucher=voucher.code, expected_total=2000)
     body = post(client, "bookings", asked).json()
     assert (body["status"], body["payment_method"], body["total"]) == ("confirmed", "online", gbp(2000))
@@ -138,13 +139,13 @@ def test_a_voucher_that_covers_everything_books_and_is_spent(client: Client) -> 
 
 
 def test_a_dry_run_tells_every_step_from_the_price_to_what_is_due(client: Client) -> None:
-    activity = online(deposit_percent=30, balance_days=10)
+    activity = shop(deposit_percent=30, balance_days=10)
     other = make_activity(activity.venue, pay_on_arrival=False)
     PriceRule.objects.create(
         organization_id=activity.organization_id, activity=activity, name="Summer", amount_minor=200, position=1
     )
     make_code(activity.organization_id, (activity.id,), code="TEN")
-    voucher = give_voucher(activity.organization, 500)
+    voucher = make_voucher(activity.organization, 500)
     sessions = [make_session(each, starts_in=FAR) for each in (activity, other)]
 
     body = post(client, "bookings/validate", order(*sessions, promo_code="ten", voucher=voucher.code)).json()

@@ -16,6 +16,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import connections
 
+import config.celery  # noqa: F401 nudges find the broker
 from config.kit.ids import uuid7
 from payments.services import provider_events
 from payments.services.accounts import connect_account

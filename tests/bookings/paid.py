@@ -6,27 +6,27 @@ from uuid import UUID
 from bookings.models import Booking
 from bookings.orders import Contact, Terms
 from bookings.services import checkout
-from config.kit.facts import SYSTEM
-from config.tenants.models import Organization
-from payments.models import Payment, ProviderAccount, Refund
-from payments.providers.base import Outcome, State
-from payments.services import charges
+from payments.models import Payment, Refund
 from scheduling.models import Activity, Reservation, Session
-from tests.factories import ANNA, CUSTOMER, hold, make_activity, make_organization, make_session, make_venue
+from tests.factories import (
+    ANNA,
+    CUSTOMER,
+    hold,
+    make_account,
+    make_activity,
+    make_organization,
+    make_session,
+    make_venue,
+    settle_payment,
+)
 
-
-def connect(organization: Organization) -> ProviderAccount:
-    """Let an organization take money online; nobody is asked."""
-    account = ProviderAccount(organization=organization, account_ref="acct_test", sealed_webhook_secret="")
-    account.api_key = f"sk_test_{organization.slug}"
-    account.save()
-    return account
+settle = settle_payment  # what the bank says of a payment
 
 
 def shop(**overrides: Any) -> Activity:
     """Create an activity that is paid for online alone."""
     organization = make_organization()
-    connect(organization)
+    make_account(organization)
     return make_activity(make_venue(organization), **{"pay_on_arrival": False, **overrides})
 
 
@@ -49,13 +49,6 @@ def begin(session: Session, party_size: int = 1, **terms: Any) -> Booking:
 def payment_of(booking: Booking) -> Payment:
     """Return the newest online payment of a booking."""
     return Payment.objects.filter(reference=booking.id, provider="stripe").latest("id")
-
-
-def settle(payment: Payment, **said: Any) -> Payment:
-    """Let the bank say that a payment is there: as asked for, unless something else is `said`."""
-    plain = {"state": State.SUCCEEDED, "amount_minor": payment.amount_minor, "currency": payment.currency}
-    names = {"intent_ref": f"pi_{payment.id.hex}", "provider_ref": f"cs_{payment.id.hex}"}
-    return charges.apply_outcome(payment.id, Outcome(**{**plain, **names, **said}), actor=SYSTEM)
 
 
 def pay(booking: Booking) -> Booking:

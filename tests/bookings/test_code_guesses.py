@@ -15,9 +15,9 @@ from config.kit import counting
 from config.tenants.models import ApiKey
 from payments.models import Voucher
 from scheduling.models import Session
-from tests.bookings.selling import give_voucher, make_code
+from tests.bookings.selling import make_code
 from tests.concurrency.races import race
-from tests.factories import make_session
+from tests.factories import make_session, make_voucher
 from tests.pages.test_booking_pages import contact, hold_on_page, text
 
 pytestmark = pytest.mark.usefixtures("committed_db", "limited")
@@ -42,7 +42,7 @@ def session() -> Session:
 
 @pytest.fixture
 def voucher(session: Session) -> Voucher:
-    return give_voucher(session.organization, 500)
+    return make_voucher(session.organization, 500)
 
 
 def ask(session: Session, *, dry: bool = True, address: str = "203.0.113.7", key: str = "", **codes: str) -> Any:

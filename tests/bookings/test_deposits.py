@@ -20,8 +20,9 @@ from payments.models import Payment
 from payments.services import charges
 from scheduling.models import Session
 from scheduling.services.assessing import Party
-from tests.bookings.selling import give_voucher, make_code, online, sells_online
-from tests.factories import ANNA, CUSTOMER, book, make_activity, make_organization, make_session
+from tests.bookings.paid import shop
+from tests.bookings.selling import make_code, sells_online
+from tests.factories import ANNA, CUSTOMER, book, make_activity, make_organization, make_session, make_voucher
 
 pytestmark = pytest.mark.django_db
 
@@ -47,30 +48,30 @@ def asked(verdict: Verdict) -> tuple[int | None, int | None, int, int]:
 
 
 def test_a_deposit_is_due_now_and_the_rest_so_many_days_before_the_start() -> None:
-    session = make_session(online(deposit_percent=30, balance_days=10), starts_in=FAR)
+    session = make_session(shop(deposit_percent=30, balance_days=10), starts_in=FAR)
     verdict = judge(session)
     assert (asked(verdict), verdict.method) == ((2000, 600, 0, 600), PaymentMethod.ONLINE)
     assert verdict.balance_due_at == end_of(session.starts_at.astimezone(LONDON).date() - timedelta(days=10))
 
 
 def test_a_deposit_is_of_what_the_code_left_and_the_voucher_pays_last() -> None:
-    activity = online(deposit_percent=30)
+    activity = shop(deposit_percent=30)
     make_code(activity.organization_id, code="HALF", percent=50)
-    voucher = give_voucher(activity.organization, 250)
+    voucher = make_voucher(activity.organization, 250)
     verdict = judge(make_session(activity, starts_in=FAR), promo_code="half", voucher=voucher.code)
     assert asked(verdict) == (1000, 300, 250, 50)
     assert verdict.voucher == voucher
 
 
 def test_everything_is_due_now_when_the_rest_would_be_due_already() -> None:
-    activity = online(deposit_percent=30, balance_days=10)
+    activity = shop(deposit_percent=30, balance_days=10)
     late, early = make_session(activity, starts_in=timedelta(days=9)), make_session(activity, starts_in=FAR)
     assert asked(judge(late)) == (2000, None, 0, 2000)
     assert asked(judge(early, late)) == (4000, None, 0, 4000)
 
 
 def test_the_earliest_of_several_days_counts_and_what_has_no_deposit_is_paid_whole() -> None:
-    activity = online(deposit_percent=30, balance_days=20)
+    activity = shop(deposit_percent=30, balance_days=20)
     sooner = make_activity(activity.venue, pay_on_arrival=False, deposit_percent=50, balance_days=40)
     whole = make_activity(activity.venue, pay_on_arrival=False)
     sessions = [make_session(each, starts_in=FAR) for each in (activity, sooner, whole)]
@@ -80,7 +81,7 @@ def test_the_earliest_of_several_days_counts_and_what_has_no_deposit_is_paid_who
 
 
 def test_who_pays_on_arrival_pays_no_deposit() -> None:
-    session = make_session(online(deposit_percent=30, pay_on_arrival=True), starts_in=FAR)
+    session = make_session(shop(deposit_percent=30, pay_on_arrival=True), starts_in=FAR)
     assert (judge(session).method, asked(judge(session))) == (PaymentMethod.PAY_ON_ARRIVAL, (2000, None, 0, 0))
     chosen = judge(session, payment_method="online")
     assert (chosen.method, asked(chosen)) == (PaymentMethod.ONLINE, (2000, 600, 0, 600))
@@ -172,15 +173,15 @@ def test_a_total_is_settled_in_one_way_or_refused(
     ],
 )
 def test_a_voucher_pays_what_it_can(worth: int, expected: tuple[int | None, int, int]) -> None:
-    activity = online(deposit_percent=30)
-    voucher = give_voucher(activity.organization, worth)
+    activity = shop(deposit_percent=30)
+    voucher = make_voucher(activity.organization, worth)
     verdict = judge(make_session(activity, starts_in=FAR), voucher=voucher.code.lower())
     assert (verdict.method, asked(verdict)) == (ONLINE, (2000, *expected))
 
 
 def test_a_voucher_that_cannot_pay_is_named_with_everything_else() -> None:
-    activity = online()
-    stranger = give_voucher(make_organization(), 5000)
+    activity = shop()
+    stranger = make_voucher(make_organization(), 5000)
     verdict = judge(make_session(activity, starts_in=FAR), voucher=stranger.code, expected_total=1, promo_code="NO")
     assert {(error.field, error.code) for error in verdict.errors} == {
         ("promo_code", "unknown_promo_code"), ("voucher", "unknown_voucher"), ("expected_total", "total_differs"),
@@ -189,9 +190,9 @@ def test_a_voucher_that_cannot_pay_is_named_with_everything_else() -> None:
 
 
 def test_a_code_for_everything_leaves_a_voucher_and_a_deposit_alone() -> None:
-    activity = online(deposit_percent=30)
+    activity = shop(deposit_percent=30)
     make_code(activity.organization_id, code="ALL", percent=100)
-    voucher = give_voucher(activity.organization, 5000)
+    voucher = make_voucher(activity.organization, 5000)
     verdict = judge(make_session(activity, starts_in=FAR), promo_code="ALL", voucher=voucher.code)
     assert (verdict.method, asked(verdict), verdict.voucher) == (FREE, (0, None, 0, 0), None)
 

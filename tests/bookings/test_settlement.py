@@ -12,9 +12,9 @@ from config.kit.clock import database_now
 from config.kit.facts import Actor, ActorKind
 from config.kit.refusals import InvalidRequest
 from payments.methods import PaymentRequired
-from payments.models import LedgerEntry, Payment, PaymentEvent, Refund, Voucher
+from payments.models import LedgerEntry, Payment, PaymentEvent, Refund
 from payments.providers.base import State
-from payments.services import charges, vouchers
+from payments.services import charges
 from payments.services.balances import balance_of
 from scheduling.models import Reservation, Session, Unit
 from scheduling.services import capacity
@@ -31,7 +31,7 @@ from tests.bookings.paid import (
     shop,
     submit,
 )  # fmt: skip
-from tests.factories import ANNA, CUSTOMER, hold, join, lapse, make_session, make_sessions, stranger
+from tests.factories import ANNA, CUSTOMER, hold, join, lapse, make_session, make_sessions, make_voucher, stranger
 
 pytestmark = pytest.mark.django_db
 STAFF = Actor(kind=ActorKind.STAFF, channel="admin", detail={"note": "because"})
@@ -41,13 +41,6 @@ def reclaim(*sessions: Session) -> None:
     with transaction.atomic():
         capacity.lock_sessions(session.id for session in sessions)
         capacity.reclaim_lapsed([session.id for session in sessions])
-
-
-def voucher(session: Session, amount_minor: int) -> Voucher:
-    return vouchers.issue_voucher(
-        organization_id=session.organization_id, amount_minor=amount_minor, currency="GBP", expires_on=None, note="",
-        issued_by=None, actor=CUSTOMER,
-    )  # fmt: skip
 
 
 # Waiting ----------------------------------------------------------------------------------------------------------
@@ -254,7 +247,7 @@ def test_a_booking_that_is_not_paid_expires_and_its_code_and_voucher_are_free_ag
     code = PromoCode.objects.create(
         organization_id=session.organization_id, code="SUMMER", percent=10, currency="GBP", most_uses=1
     )
-    gift = voucher(session, 300)
+    gift = make_voucher(session.organization, 300)
     booking = begin(session, promo_code="summer", voucher=gift.code)
     assert (booking.total_minor, payment_of(booking).amount_minor) == (900, 600)
     assert expiry.expire_pending_bookings() == 0
@@ -273,7 +266,7 @@ def test_a_booking_that_is_not_paid_expires_and_its_code_and_voucher_are_free_ag
 
 def test_a_voucher_that_covers_everything_books_at_once() -> None:
     session = sale()
-    gift = voucher(session, 2500)
+    gift = make_voucher(session.organization, 2500)
     booking = begin(session, 2, voucher=gift.code)
     gift.refresh_from_db()
     assert (booking.status, booking.payment_method, gift.balance_minor) == ("confirmed", "online", 500)
@@ -282,7 +275,7 @@ def test_a_voucher_that_covers_everything_books_at_once() -> None:
 
 def test_a_voucher_in_part_and_a_card_for_the_rest_and_both_come_back_the_card_first() -> None:
     session = make_session(shop(), starts_in=timedelta(days=3))
-    gift = voucher(session, 600)
+    gift = make_voucher(session.organization, 600)
     booking = paid(session, 2, voucher=gift.code)
     assert (booking.status, payment_of(booking).amount_minor) == ("confirmed", 1400)
     cancellation.cancel_booking(booking_id=booking.id, actor=CUSTOMER)
@@ -416,7 +409,7 @@ def test_only_live_lines_count_among_a_reservations_lines() -> None:
 
 def test_a_voucher_pays_a_part_of_what_is_paid_on_arrival() -> None:
     session = sale(pay_on_arrival=True)
-    gift = voucher(session, 600)
+    gift = make_voucher(session.organization, 600)
     booking = begin(session, 2, voucher=gift.code, payment_method="pay_on_arrival")
     gift.refresh_from_db()
     due = settlement.due_of(booking, balance_of(booking.id))

@@ -241,7 +241,7 @@ def test_the_page_of_an_offer_asks_few_questions(
     client: Client, booking: Booking, django_assert_max_num_queries: DjangoAssertNumQueries
 ) -> None:
     offer_by_page(client, booking)
-    with django_assert_max_num_queries(10):
+    with django_assert_max_num_queries(11):
         assert client.get(link_of(booking)).status_code == 200
 
 

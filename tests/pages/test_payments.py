@@ -2,6 +2,7 @@
 
 import re
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.db import transaction
@@ -11,6 +12,7 @@ from pytest_django import DjangoAssertNumQueries
 from bookings.models import Booking, PromoCode
 from bookings.services import settlement
 from payments.models import Payment
+from payments.services import charges
 from scheduling.models import Reservation
 from tests.bookings.paid import payment_of, sale, settle, shop
 from tests.factories import hold, lapse, make_sessions
@@ -198,6 +200,20 @@ def test_while_the_provider_is_away_the_order_is_kept_and_can_be_paid_later_or_o
     assert re.search(r'value="pay_on_arrival" class="way-arrival" checked', form.content.decode())
     client.post(here, priced(form, payment_method="pay_on_arrival"))
     assert Booking.objects.latest("id").status == "confirmed"
+
+
+def test_a_payment_that_the_provider_will_never_take_is_said_where_the_order_stands(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: UUID, **__: str) -> Payment:
+        raise charges.PaymentRefused
+
+    monkeypatch.setattr(charges, "begin_payment", refuse)
+    here = basket_at(client, sale(), 2)
+    answer = client.post(here, priced(client.get(here)))
+    assert answer.status_code == charges.PaymentRefused.status
+    assert "The payment provider does not take this payment. Nothing was charged" in text(answer)
+    assert "We keep these places for you until" in text(answer)
 
 
 # In a frame ----------------------------------------------------------------------------------------------------------

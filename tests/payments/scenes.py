@@ -26,7 +26,7 @@ RETURN_URL, BACK_URL = "http://shop.test/paid", "http://shop.test/basket"
 
 def make_account(organization: Organization, shop: Shop, **fields: Any) -> ProviderAccount:
     """Connect an organization to an account at the bank, without asking the bank; its events come by `deliver`."""
-    account = ProviderAccount(organization=organization, provider="stripe", account_ref="acct_1", **fields)
+    account = ProviderAccount(organization=organization, provider="stripe", **{"account_ref": "acct_1", **fields})
     account.api_key, account.sealed_webhook_secret = shop.key, seal_secret(f"whsec_{uuid4().hex}")
     account.save()
     return account

@@ -29,6 +29,7 @@ from tests.payments.money import (
     paid_online,
     said_of_dispute,
 )
+from tests.payments.scenes import make_account
 
 pytestmark = pytest.mark.usefixtures("committed_db")
 
@@ -140,6 +141,21 @@ def test_money_of_no_payment_of_ours_is_shown_to_staff(account: ProviderAccount,
     found = reconcile(account.id)
     assert differences(found) == [("unknown_charge", None, -200, False), ("unknown_charge", None, 700, False)]
     assert found.open_count == 2
+
+
+def test_what_another_organization_took_with_the_same_account_is_on_its_own_reconciliation(
+    account: ProviderAccount, shop: Shop
+) -> None:
+    other = make_account(make_organization(), shop, account_ref=account.account_ref)
+    theirs = paid_online(other, shop)
+    submit_refund(give_back(theirs, 500).id)
+    refunded_by_hand(shop, theirs, 100)
+    paid_at_the_bank_alone(other, shop, 900)
+    paid_online(account, shop, 800)
+    found = reconcile(account.id)
+    assert (found.checked, found.differences) == (1, [])
+    of_theirs = reconcile(other.id)
+    assert (of_theirs.checked, of_theirs.open_count, len(of_theirs.differences)) == (4, 0, 2)
 
 
 def test_a_second_charge_of_one_payment_is_not_overlooked(account: ProviderAccount, shop: Shop) -> None:

@@ -42,7 +42,7 @@ class Money:
 def set_money() -> Money:
     """Make every state, in an organization that takes money online."""
     organization = factories.make_organization(name="Quayside Tours", slug="quayside-tours")
-    paid.connect(organization)
+    factories.make_account(organization)
     plain = {"hold_minutes": 60, "price_minor": 1500, "cancel_fee_percent": 10}
     make = partial(factories.make_activity, factories.make_venue(organization, name="The quay"))
     online = make(name="Harbour tour", slug="harbour-tour", pay_on_arrival=False, **plain)

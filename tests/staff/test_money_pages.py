@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 
 import pytest
 from django.db import connection
@@ -9,13 +10,9 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from pytest_django.asserts import assertContains, assertNotContains
 
-from bookings.models import Booking
+from bookings.models import Booking, PromoCode
 from config.kit.clock import database_now
-from payments.models import (
-    Payment,
-    Reconciliation,
-    Refund,
-)
+from payments.models import Dispute, Payment, ProviderAccount, Reconciliation, Refund, Voucher
 from scheduling.models import Session
 from tests.factories import book, make_activity, make_organization, make_session
 from tests.payments.money import give_back, paid_at_desk
@@ -26,7 +23,7 @@ from tests.staff.money import make_money, pay_online
 pytestmark = pytest.mark.django_db
 
 
-NOT_YOURS = 403
+YES, NOT_YOURS = 200, 403
 
 
 @pytest.fixture
@@ -98,6 +95,22 @@ def test_a_run_tells_its_differences_in_words(sign_in: SignIn, booking: Booking)
     page = sign_in(booking.organization, "auditor").get(page_address(Reconciliation.objects.get()))
     assertContains(page, "1 of 2 differences are for somebody to look at")
     assertContains(page, "The amounts differ: txn_2, ours £10.00, the bank&#x27;s £9.00. Somebody must look.")
+
+
+@pytest.mark.parametrize("role", ["manager", "reception", "auditor"])
+def test_no_page_of_money_leads_anybody_to_where_they_may_not_go(sign_in: SignIn, booking: Booking, role: str) -> None:
+    make_money(booking)
+    client = sign_in(booking.organization, role)
+    kinds = (Payment, Refund, Dispute, Voucher, PromoCode, ProviderAccount, Reconciliation)
+    rows = [booking, *(kind.objects.get() for kind in kinds)]
+    pages = [page for page in (client.get(page_address(row)) for row in rows) if page.status_code == YES]
+    assert len(pages) > 1
+    links = {
+        link
+        for page in pages
+        for link in re.findall(r'href="(/admin/(?:payments|bookings)/[^"#?]+)', page.content.decode())
+    }
+    assert [link for link in sorted(links) if client.get(link).status_code == NOT_YOURS] == []
 
 
 # The ledger ---------------------------------------------------------------------------------------------------------
