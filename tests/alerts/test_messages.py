@@ -109,7 +109,7 @@ def sentences(kind: str, language: str = "en", **changes: str) -> str:
 
 
 @pytest.mark.parametrize("language", LABELS)
-@pytest.mark.parametrize("why", LATE_WHY)
+@pytest.mark.parametrize("why", sorted(set(LATE_WHY) - {"customer_erased"}))  # whom nobody can write to any more
 def test_each_reason_for_which_a_late_payment_goes_back_has_words_of_its_own(language: str, why: str) -> None:
     others = [sentences("late_payment_returned", language, why=each) for each in ("", *LATE_WHY) if each != why]
     assert sentences("late_payment_returned", language, why=why) not in others
