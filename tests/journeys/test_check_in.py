@@ -70,6 +70,7 @@ def test_the_doors_page_fits_any_screen(page: Page, width: int) -> None:
     line = begun()
     page.set_viewport_size({"width": width, "height": 740})
     sign_in(page, line)
+    expect(page.get_by_text("0 of 4 here")).to_be_visible()  # not the page before
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     small = page.evaluate(
         "[...document.querySelectorAll('main button, main input:not([type=hidden])')]"

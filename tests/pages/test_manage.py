@@ -105,7 +105,7 @@ def test_another_time_is_chosen_in_the_calendar_and_seen_with_its_price_before_i
     dearer = make_session(session.activity, capacity=4, starts_in=SOON + timedelta(hours=2), price_minor=1800)
     line = booking.lines.get()
     open_booking(client, booking)
-    day = session.starts_at.astimezone(session.activity.venue.zone).date()
+    day = dearer.starts_at.astimezone(session.activity.venue.zone).date()  # late at night the next one
     calendar = client.get(page_of(booking, "time", line=line.id, day=day))
     assert f"time/?line={line.id}&amp;session={dearer.id}" in calendar.content.decode()
     address = page_of(booking, "time", line=line.id, session=dearer.id)
