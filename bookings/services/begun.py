@@ -9,17 +9,16 @@ from django.db.models import F
 
 from bookings.models import Booking, Line, PromoUse
 from bookings.orders import Contact, Person, Terms
-from bookings.services import lifecycle, line_rows, promo_codes, settlement
+from bookings.services import lifecycle, promo_codes, settlement
 from bookings.services.verdicts import Verdict
 from config.kit.clock import database_now
 from config.kit.facts import Actor
 from payments.models import Payment, Refund
-from payments.services import charges, vouchers
+from payments.services import vouchers
 from scheduling.models import Reservation
 from scheduling.services import reservations
 
 LEFT = "checkout_left"
-LONGEST_DESCRIPTION = 200
 
 
 class BegunMeanwhile(Exception):
@@ -79,11 +78,11 @@ def leave(booking: Booking, *, actor: Actor) -> None:
     One that is pending is cancelled. One that has expired stays so: of its places some may be held still, and are not
     its own any more, so that money that comes late for it goes back.
     """
-    lines, now = list(booking.lines.filter(status=Line.Status.LIVE)), database_now()
-    for line in lines:
-        line_rows.write(line, status=Line.Status.CANCELLED, cancelled_at=now, fee_minor=0)
+    lines = booking.lines.filter(status=Line.Status.LIVE)
+    left = [str(line) for line in lines.order_by("id").values_list("id", flat=True)]
+    lines.update(status=Line.Status.CANCELLED, cancelled_at=database_now(), fee_minor=0)
     lifecycle.amend(booking, total_minor=0, deposit_minor=None, balance_due_at=None)
-    after: dict[str, Any] = {"lines": [str(line.id) for line in lines], "total_minor": 0}
+    after: dict[str, Any] = {"lines": left, "total_minor": 0}
     if booking.status == Booking.Status.EXPIRED:
         lifecycle.record_event(booking, kind=LEFT, to_status=booking.status, actor=actor, after=after)
     else:
@@ -100,12 +99,7 @@ def await_money(booking: Booking, held: Sequence[Reservation], verdict: Verdict,
     until = keep_longer(held)
     take_voucher(booking, verdict, actor=actor)
     if verdict.due_now_minor:
-        charges.open_payment(
-            organization_id=booking.organization_id, reference=booking.id, amount_minor=verdict.due_now_minor,
-            currency=booking.currency, description=describe(booking), payer_email=email, language=booking.language,
-            purpose=Payment.Purpose.WHOLE if booking.deposit_minor is None else Payment.Purpose.DEPOSIT,
-            expires_at=until, actor=actor,
-        )  # fmt: skip
+        settlement.open_payment(booking, verdict.due_now_minor, until=until, actor=actor, payer_email=email)
     booking.refresh_from_db()
 
 
@@ -123,10 +117,3 @@ def keep_longer(held: Sequence[Reservation]) -> datetime:
     Reservation.objects.filter(id__in=fresh).update(expires_at=F("expires_at") + reservations.EXTENSION, extended=True)
     ids = [reservation.id for reservation in held]
     return min(Reservation.objects.filter(id__in=ids).values_list("expires_at", flat=True))
-
-
-def describe(booking: Booking) -> str:
-    """Say for the provider's page what is paid for."""
-    names = booking.lines.filter(status=Line.Status.LIVE).order_by("id")
-    what = ", ".join(dict.fromkeys(names.values_list("session__activity__name", flat=True)))
-    return f"{what}, {booking.number}"[:LONGEST_DESCRIPTION]

@@ -37,7 +37,7 @@ def take_money(*, booking_id: UUID, amount_minor: int, actor: Actor, version: in
         charges.let_go(booking.id)  # nobody pays the same once more online
     return charges.take_at_desk(
         organization_id=booking.organization_id, reference=booking.id, amount_minor=amount_minor,
-        currency=booking.currency, actor=actor, purpose=_purpose(booking),
+        currency=booking.currency, actor=actor, purpose=settlement.purpose_of(booking),
     )  # fmt: skip
 
 
@@ -62,10 +62,3 @@ def _require_due(booking: Booking) -> int:
     if not due:
         raise NothingDue
     return due
-
-
-def _purpose(booking: Booking) -> Payment.Purpose:
-    """Before it is confirmed it is the price, or the deposit; afterwards what was left."""
-    if booking.status == Booking.Status.CONFIRMED:
-        return Payment.Purpose.BALANCE
-    return Payment.Purpose.WHOLE if booking.deposit_minor is None else Payment.Purpose.DEPOSIT

@@ -7,7 +7,7 @@ from uuid import UUID
 from django.db import transaction
 
 from bookings.models import Booking
-from bookings.services import begun, lifecycle, settlement
+from bookings.services import lifecycle, settlement
 from config.kit import idempotency
 from config.kit.clock import database_now
 from config.kit.facts import Actor
@@ -60,12 +60,7 @@ def open_or_new(*, booking_id: UUID, actor: Actor) -> Payment:
     until = ends.first()
     if booking.status != Booking.Status.PENDING or missing <= 0 or until is None or until <= database_now():
         raise NothingDue
-    purpose = Payment.Purpose.WHOLE if booking.deposit_minor is None else Payment.Purpose.DEPOSIT
-    return charges.open_payment(
-        organization_id=booking.organization_id, reference=booking.id, amount_minor=missing, currency=booking.currency,
-        description=begun.describe(booking), payer_email=booking.customer.email, language=booking.language,
-        purpose=purpose, expires_at=until, actor=actor,
-    )  # fmt: skip
+    return settlement.open_payment(booking, missing, until=until, actor=actor)
 
 
 @retry_on_deadlock
@@ -88,11 +83,7 @@ def open_balance(
     amount = due if amount_minor is None else amount_minor
     if not 1 <= amount <= due:
         raise invalid("amount_minor", "not_due", f"Pay between 1 and {due} (minor units of {booking.currency}).")
-    payment = charges.open_payment(
-        organization_id=booking.organization_id, reference=booking.id, amount_minor=amount, currency=booking.currency,
-        description=begun.describe(booking), payer_email=payer_email or booking.customer.email,
-        language=booking.language, purpose=Payment.Purpose.BALANCE,
-        expires_at=database_now() + timedelta(minutes=BALANCE_MINUTES), actor=actor,
-    )  # fmt: skip
+    until = database_now() + timedelta(minutes=BALANCE_MINUTES)
+    payment = settlement.open_payment(booking, amount, until=until, actor=actor, payer_email=payer_email)
     idempotency.record(claim, organization_id=booking.organization_id, effect_id=payment.id)
     return payment

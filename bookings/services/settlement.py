@@ -13,7 +13,7 @@ from uuid import UUID
 
 from django.db import transaction
 
-from bookings.models import Booking
+from bookings.models import Booking, Line
 from bookings.services import lifecycle, promo_codes
 from bookings.services.confirmation import CannotConfirm, confirm_paid
 from config.kit import idempotency
@@ -37,6 +37,7 @@ class RebateTooLarge(Refusal):
 
 logger = logging.getLogger(__name__)
 
+LONGEST_DESCRIPTION = 200
 TIME_TO_PAY = timedelta(days=1)  # for what a change costs more
 AWAITING = (Booking.Status.PENDING, Booking.Status.EXPIRED)
 DISPUTED = {
@@ -64,6 +65,31 @@ def required_minor(booking: Booking) -> int:
     """Return what must be paid before it is confirmed: the deposit, or all of it."""
     deposit = booking.total_minor if booking.deposit_minor is None else booking.deposit_minor
     return min(deposit, booking.total_minor)
+
+
+def purpose_of(booking: Booking) -> Payment.Purpose:
+    """Before a booking is confirmed money is its price, or its deposit; afterwards what was left."""
+    if booking.status == Booking.Status.CONFIRMED:
+        return Payment.Purpose.BALANCE
+    return Payment.Purpose.WHOLE if booking.deposit_minor is None else Payment.Purpose.DEPOSIT
+
+
+def open_payment(
+    booking: Booking, amount_minor: int, *, until: datetime, actor: Actor, payer_email: str = ""
+) -> Payment:
+    """Open a payment of so much of a locked booking, to be paid online until then; by its customer, unless said."""
+    return charges.open_payment(
+        organization_id=booking.organization_id, reference=booking.id, amount_minor=amount_minor,
+        currency=booking.currency, purpose=purpose_of(booking), description=_describe(booking),
+        payer_email=payer_email or booking.customer.email, language=booking.language, expires_at=until, actor=actor,
+    )  # fmt: skip
+
+
+def _describe(booking: Booking) -> str:
+    """Say for the provider's page what is paid for."""
+    names = booking.lines.filter(status=Line.Status.LIVE).order_by("id")
+    what = ", ".join(dict.fromkeys(names.values_list("session__activity__name", flat=True)))
+    return f"{what}, {booking.number}"[:LONGEST_DESCRIPTION]
 
 
 def due_of(booking: Booking, balance: Balance) -> Due:

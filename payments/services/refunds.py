@@ -14,7 +14,7 @@ from config.kit.facts import Actor
 from config.kit.refusals import FieldError, Refusal, invalid
 from payments.models import Payment, ProviderName, Refund
 from payments.services import refund_rows
-from payments.services.balances import left_by_payment, lock_payment, require_transaction
+from payments.services.balances import left_by_payment, require_transaction
 
 # Which goes back first: cards, then what was paid at the desk, then vouchers.
 BACK_BY = {ProviderName.STRIPE: 0, ProviderName.ON_ARRIVAL: 1, ProviderName.VOUCHER: 2}
@@ -42,11 +42,12 @@ def request_refunds(
     or less at its field.
     """
     require_transaction()
-    _require_positive(amount_minor)
+    if amount_minor < 1:
+        raise invalid("amount_minor", "not_positive", "The amount has to be more than nothing.")
     payments = _payments_back(reference)
     left = left_by_payment(payments)
-    if amount_minor > (refundable := sum(left.values())):
-        raise _too_large(refundable, payments[0].currency if payments else "")
+    if amount_minor > sum(left.values()):
+        raise _too_large(sum(left.values()), payments[0].currency if payments else "")
     refunds, still = [], amount_minor
     for payment in payments:
         if part := min(still, left[payment.id]):
@@ -56,26 +57,14 @@ def request_refunds(
 
 
 @transaction.atomic
-def request_refund(
-    *, payment_id: UUID, amount_minor: int, reason: Refund.Reason, actor: Actor, lines: Sequence[UUID] = ()
-) -> Refund:
-    """Ask that so much (minor units) of one payment goes back.
-
-    Refuses with NotFound, RefundTooLarge, and an amount of nought or less at its field.
-    """
-    _require_positive(amount_minor)
-    payment = lock_payment(payment_id)
-    _require_left(payment, amount_minor)
-    return refund_rows.add(payment, amount_minor, reason=reason, actor=actor, lines=lines)
-
-
-@transaction.atomic
 def retry_refund(refund_id: UUID, *, actor: Actor) -> Refund:
     """Try a failed refund again, as often as at first. Refuses with NotFound, RefundMovedOn, RefundTooLarge."""
     refund = refund_rows.lock_refund(refund_id)
     if refund.status != Refund.Status.FAILED or refund.payment.provider != ProviderName.STRIPE:
         raise RefundMovedOn
-    _require_left(refund.payment, refund.amount_minor)
+    left = left_by_payment([refund.payment])[refund.payment_id]
+    if refund.amount_minor > left:
+        raise _too_large(left, refund.currency)
     refund_rows.begin_again(refund, actor=actor)
     return refund
 
@@ -103,17 +92,6 @@ def _payments_back(reference: UUID) -> list[Payment]:
     return sorted(
         newest_first, key=lambda payment: (BACK_BY[ProviderName(payment.provider)], str(payment.voucher_id or ""))
     )
-
-
-def _require_positive(amount_minor: int) -> None:
-    if amount_minor < 1:
-        raise invalid("amount_minor", "not_positive", "The amount has to be more than nothing.")
-
-
-def _require_left(payment: Payment, amount_minor: int) -> None:
-    left = left_by_payment([payment])[payment.id]
-    if amount_minor > left:
-        raise _too_large(left, payment.currency)
 
 
 def _too_large(left_minor: int, currency: str) -> RefundTooLarge:

@@ -9,13 +9,14 @@ from django.conf import settings
 from django.db import transaction
 
 from bookings.services import lifecycle
-from payments.models import Refund
+from payments.models import Payment
 from payments.providers.base import DisputeOutcome, RefundOutcome, State
 from payments.services import disputes, refund_outcomes, refund_submission, refunds, vouchers
 from payments.services.refunds import RefundTooLarge
 from payments.services.vouchers import VoucherEmpty
 from tests.crash.acts import STAFF, Scene
 from tests.crash.failpoints import EXIT_CODE
+from tests.payments.money import ask_back
 
 
 def redeem(scene: Scene) -> None:
@@ -69,9 +70,7 @@ def submit_and_die_before_asking(scene: Scene) -> None:
 
 def _request(payment_id: str, amount_minor: int) -> None:
     with suppress(RefundTooLarge):
-        refunds.request_refund(
-            payment_id=UUID(payment_id), amount_minor=amount_minor, reason=Refund.Reason.GOODWILL, actor=STAFF
-        )
+        ask_back(Payment.objects.get(id=payment_id).reference, amount_minor)
 
 
 REFUND_ACTS: Mapping[str, Callable[[Scene], None]] = {

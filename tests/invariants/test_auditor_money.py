@@ -14,7 +14,7 @@ from bookings.services import cancellation, settlement
 from config.kit.clock import database_now
 from config.kit.facts import Actor, ActorKind
 from payments.models import LedgerTransaction, Payment, ProviderEvent, Refund, Voucher
-from payments.services import refunds, vouchers
+from payments.services import vouchers
 from tests.bookings.selling import make_code
 from tests.concurrency.conftest import as_owner
 from tests.conftest import empty_database
@@ -31,6 +31,7 @@ from tests.factories import (
     pay,
 )  # fmt: skip
 from tests.invariants.test_auditor import corrupt, found
+from tests.payments.money import ask_back
 
 pytestmark = pytest.mark.usefixtures("committed_db")
 
@@ -122,7 +123,7 @@ def test_i04_asks_for_the_deposit_alone_and_counts_what_is_disputed(booking: Boo
 def test_i04_counts_money_that_goes_back_and_not_what_staff_sent_back_at_the_provider(
     booking: Booking, payment: Payment
 ) -> None:
-    refund = refunds.request_refund(payment_id=payment.id, amount_minor=1, reason=Refund.Reason.GOODWILL, actor=STAFF)
+    [refund] = ask_back(payment.reference, 1)
     assert found() == {("I04", booking.id)}
     corrupt("UPDATE payments_refund SET reason = 'at_provider' WHERE id = %s", [refund.id])
     assert found() == set()
@@ -141,7 +142,7 @@ def test_i05_finds_money_without_a_live_booking_once_news_had_its_time(
     corrupt(LONG_AGO, [payment.id])
     assert {("I05", payment.id), ("I06", booking.id)} <= found()
     owed = 500 if status == "cancelled" else 0
-    refunds.request_refund(payment_id=payment.id, amount_minor=2000 - owed, reason=Refund.Reason.CANCELLED, actor=STAFF)
+    ask_back(payment.reference, 2000 - owed, reason=Refund.Reason.CANCELLED)
     assert not {("I05", payment.id), ("I06", booking.id)} & found()
 
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, ConsoleMessage, Page, expect
+from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, expect
 
 from bookings.models import Booking
 from scheduling.models import Reservation, Session
@@ -53,6 +53,12 @@ def fill_in(page: Page) -> None:
 
 def no_sideways_scroll(page: Page) -> bool:
     return bool(page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth"))
+
+
+def follow(page: Page, way: Locator) -> None:
+    """Click on what leads to another page, and be there: nothing may look at a page that is just leaving."""
+    with page.expect_navigation():
+        way.click()
 
 
 def violations(page: Page) -> list[str]:
@@ -167,7 +173,7 @@ def test_every_page_and_state_is_accessible_and_fits_a_phone(phone: Page, sessio
     phone.get_by_role("button", name="Hold these places").click()
     phone.wait_for_url("**/checkout/**")
     look("checkout")
-    phone.get_by_role("button", name="Book, and pay").click()
+    follow(phone, phone.get_by_role("button", name="Book, and pay"))
     look("errors")
     lapse(*Reservation.objects.held())
     phone.reload()

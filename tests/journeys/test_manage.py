@@ -13,7 +13,7 @@ from bookings.transfer_links import offer_token
 from config.kit.facts import Actor, ActorKind
 from scheduling.models import Session
 from tests.factories import CUSTOMER, book, make_activity, make_session, make_unit, stranger
-from tests.journeys.test_booking import PHONE, no_sideways_scroll, phone, violations
+from tests.journeys.test_booking import PHONE, follow, no_sideways_scroll, phone, violations
 
 __all__ = ["phone"]
 pytestmark = pytest.mark.journey
@@ -125,7 +125,7 @@ def test_every_page_and_state_is_accessible_and_fits_a_small_phone(
     for address in addresses(booking, later):
         phone.goto(address)
         look(address)
-    phone.get_by_role("button", name="Offer it").click()
+    follow(phone, phone.get_by_role("button", name="Offer it"))
     look("what is wrong")
     offer = transfers.offer_transfer(booking_id=booking.id, contact=stranger(), actor=CUSTOMER)
     link = f"/bookings/transfers/{offer.id}.{offer_token(offer)}/"
@@ -142,10 +142,10 @@ def test_every_page_and_state_is_accessible_and_fits_a_small_phone(
     over.close()
     several = book(later, make_session(later.activity, starts_in=SOON + timedelta(days=2)))
     open_booking(phone, several)
-    phone.get_by_role("link", name="Cancel", exact=True).click()
+    follow(phone, phone.get_by_role("link", name="Cancel", exact=True))
     look("choice")
     phone.get_by_role("checkbox").first.check()
     phone.get_by_role("button", name="See what that comes to").click()
-    phone.get_by_role("button", name="Cancel this part").click()
+    follow(phone, phone.get_by_role("button", name="Cancel this part"))
     look("partially cancelled")
     assert found == {name: [] for name in found}

@@ -20,7 +20,7 @@ from payments.services import refund_submission, vouchers
 from scheduling.models import Reservation, Session
 from scheduling.services import reservations
 from tests.factories import book, lapse, make_activity, make_organization, make_session, make_venue, stranger
-from tests.journeys.test_booking import PHONE, address, fill_in, no_sideways_scroll, violations
+from tests.journeys.test_booking import PHONE, address, fill_in, follow, no_sideways_scroll, violations
 from tests.payments.bank.shop import Shop
 from tests.payments.scenes import make_account
 from tests.servers import ROOT
@@ -271,7 +271,7 @@ def test_a_deposit_is_paid_now_and_two_people_pay_the_rest(
     expect(phone.get_by_text("Pay £21.00 or less.")).to_be_visible()
     phone.get_by_label("Amount, in GBP").fill("10.50")
     look(phone, "pay-balance")
-    phone.get_by_role("button", name="Make a link for somebody else to pay").click()
+    follow(phone, phone.get_by_role("button", name="Make a link for somebody else to pay"))
     look(phone, "pay-link")
     link = str(phone.locator(".link-to-send a").get_attribute("href"))
     friend = browser.new_context(viewport=phone.viewport_size).new_page()
@@ -321,7 +321,7 @@ def test_the_pages_of_money_are_accessible_in_the_dark_and_fit_the_smallest_phon
     to_the_checkout(phone, session)
     phone.get_by_text("Promo code or voucher").click()
     phone.get_by_label("Promo code").fill("NOPE")
-    phone.get_by_role("button", name="Apply").click()
+    follow(phone, phone.get_by_role("button", name="Apply"))
     look(phone, "dark-checkout")
     phone.get_by_label("Promo code").fill("")
     phone.get_by_label("Pay on arrival").check()
@@ -329,15 +329,15 @@ def test_the_pages_of_money_are_accessible_in_the_dark_and_fit_the_smallest_phon
     assert phone.get_by_role("button", name="Pay £30.00", exact=True).count() == 0
     phone.get_by_label("Pay now").check()
     shop.faults(down=True)
-    phone.get_by_role("button", name="Pay £30.00").click()
+    follow(phone, phone.get_by_role("button", name="Pay £30.00"))
     look(phone, "dark-bank-away")
     shop.faults()
     phone.get_by_role("button", name="Pay on arrival instead").click()
     expect(phone.get_by_label("Pay on arrival")).to_be_checked()
     look(phone, "dark-ways")
-    phone.get_by_role("button", name="Book, and pay £30.00 on arrival").click()
+    follow(phone, phone.get_by_role("button", name="Book, and pay £30.00 on arrival"))
     look(phone, "dark-booking")
-    phone.get_by_role("link", name="Pay £30.00 online now").click()
+    follow(phone, phone.get_by_role("link", name="Pay £30.00 online now"))
     look(phone, "dark-pay")
     phone.get_by_role("button", name="Pay", exact=True).click()
     pay_with(phone, GOOD)

@@ -14,7 +14,7 @@ from config.tenants.models import Membership, User
 from scheduling.models import Activity, Reservation, ScheduleChange, ScheduleException, Session
 from scheduling.services import generation, schedules
 from tests.factories import ANNA, book, make_activity, make_organization, make_venue, stranger
-from tests.journeys.test_booking import violations
+from tests.journeys.test_booking import follow, violations
 from tests.journeys.test_staff import EMAIL, PASSWORD, fits, sign_in
 
 pytestmark = pytest.mark.journey
@@ -131,7 +131,7 @@ def test_whoever_was_touched_is_called_and_the_decision_noted(desk: Page, activi
     look(desk, f"exception-{width}")
     desk.get_by_role("button", name="Preview what changes").click()
     desk.get_by_role("button", name="Apply exactly this").click()
-    desk.get_by_role("link", name="Work list: 1 to decide").click()
+    follow(desk, desk.get_by_role("link", name="Work list: 1 to decide"))
     look(desk, f"work-list-{width}")
     desk.goto(f"/admin/bookings/affectedline/{AffectedLine.objects.get().id}/change/")
     expect(desk.get_by_text(ANNA.phone)).to_be_visible()

@@ -9,7 +9,7 @@ from bookings.models import Booking, WaitlistEntry
 from bookings.tasks import hand_on_places
 from scheduling.models import Session
 from tests.factories import book, confirm, hold, join, lapse, make_activity, make_session, make_unit, stranger
-from tests.journeys.test_booking import PHONE, address, fill_in, no_sideways_scroll, phone, violations
+from tests.journeys.test_booking import PHONE, address, fill_in, follow, no_sideways_scroll, phone, violations
 
 __all__ = ["phone"]
 
@@ -97,7 +97,7 @@ def test_every_page_of_a_waiting_list_is_accessible_and_fits_a_phone(
     look("row")
     phone.goto(f"{address(session)}{session.id}/wait/")
     look("join")
-    phone.get_by_role("button", name="Be next in line").click()
+    follow(phone, phone.get_by_role("button", name="Be next in line"))
     look("errors")
     first, second = join(session, 2), join(session, 1)
     phone.goto(f"/waitlist/{second.id}.{second.token}/")
@@ -106,7 +106,7 @@ def test_every_page_of_a_waiting_list_is_accessible_and_fits_a_phone(
     hand_on_places(str(session.id))
     phone.goto(f"/waitlist/{first.id}.{first.token}/")
     look("offered")
-    phone.get_by_role("button", name="No, give them to the next").click()
+    follow(phone, phone.get_by_role("button", name="No, give them to the next"))
     look("left")
     second.refresh_from_db()
     assert second.reservation is not None

@@ -18,6 +18,7 @@ from config.tenants.models import Organization
 from payments.models import LedgerEntry, Payment, PaymentEvent, ProviderAccount, Refund, Voucher
 from payments.providers.base import DisputeOutcome, Outcome, RefundOutcome, State
 from payments.services import charges, refunds, vouchers
+from payments.services.balances import lock_payments
 from tests.factories import make_organization
 from tests.payments.bank.shop import SUCCEEDS, Shop
 
@@ -84,9 +85,16 @@ def redeemed(voucher: Voucher, amount_minor: int, *, reference: UUID | None = No
 
 def give_back(payment: Payment, amount_minor: int | None = None) -> Refund:
     """Ask that a payment goes back, all of it unless it is said how much."""
-    return refunds.request_refund(
-        payment_id=payment.id, amount_minor=amount_minor or payment.amount_minor, reason=GOODWILL, actor=STAFF
-    )
+    return ask_back(payment.reference, amount_minor or payment.amount_minor)[0]
+
+
+@transaction.atomic
+def ask_back(
+    reference: UUID, amount_minor: int, *, reason: Refund.Reason = GOODWILL, actor: Actor = STAFF
+) -> list[Refund]:
+    """Ask that so much of what was paid for a reference goes back, as the acts on it do."""
+    lock_payments(reference)
+    return refunds.request_refunds(reference=reference, amount_minor=amount_minor, reason=reason, actor=actor)
 
 
 def said_of_refund(payment: Payment, state: State, ref: str, **more: Any) -> RefundOutcome:

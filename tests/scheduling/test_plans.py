@@ -59,8 +59,11 @@ GROW = [
     """INSERT INTO scheduling_pricerule (id, organization_id, activity_id, name, position, weekdays, percent, ended_at)
     SELECT uuid7(), organization_id, id, 'Weekend', 0, '{5,6}'::smallint[], 20, CASE WHEN n = 1 THEN NULL ELSE now() END
     FROM scheduling_activity, generate_series(1, 20) n""",
+    """INSERT INTO kit_idempotencykey (id, organization_id, fingerprint, effect_id, created_at)
+    SELECT uuid7(), uuid7(), uuid7(), uuid7(), now() FROM generate_series(1, 100000)""",
     """ANALYZE scheduling_venue, scheduling_activity, scheduling_unit, scheduling_session, scheduling_reservation,
-        scheduling_scheduleexception, scheduling_unitprice, scheduling_pricerule, bookings_booking""",
+        scheduling_scheduleexception, scheduling_unitprice, scheduling_pricerule, bookings_booking,
+        kit_idempotencykey""",
 ]
 BIG = (
     "scheduling_session", "scheduling_reservation", "bookings_booking", "kit_idempotencykey",
