@@ -5,12 +5,17 @@ in a session that will not take place, or that stands outside the timetable, may
 without a deadline. Once a session is over nothing changes any more but its outcome.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
 HUNDRED = 100
+COLUMNS = (
+    "customers_may_change", "change_until_minutes", "change_fee_minor", "customers_may_transfer",
+    "customers_may_cancel", "cancel_until_minutes", "cancel_fee_percent", "late_cancel_fee_percent",
+)  # fmt: skip
 
 
 class Act(StrEnum):
@@ -25,7 +30,7 @@ class Act(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """An activity's terms for customers."""
+    """An activity's terms for customers. Those of the day on which they booked are theirs."""
 
     may_change: bool = True
     change_until: timedelta = timedelta(days=1)  # before the start
@@ -35,6 +40,20 @@ class Terms:
     cancel_until: timedelta = timedelta(days=1)  # before the start …
     cancel_fee_percent: int = 0  # … this is kept;
     late_cancel_fee_percent: int = 100  # later, this
+
+    @classmethod
+    def of(cls, row: Mapping[str, Any]) -> "Terms":
+        """Read terms from the activity's columns, as a line keeps them."""
+        return cls(
+            may_change=row["customers_may_change"],
+            change_until=timedelta(minutes=row["change_until_minutes"]),
+            change_fee_minor=row["change_fee_minor"],
+            may_transfer=row["customers_may_transfer"],
+            may_cancel=row["customers_may_cancel"],
+            cancel_until=timedelta(minutes=row["cancel_until_minutes"]),
+            cancel_fee_percent=row["cancel_fee_percent"],
+            late_cancel_fee_percent=row["late_cancel_fee_percent"],
+        )
 
 
 @dataclass(frozen=True, slots=True)

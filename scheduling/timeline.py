@@ -26,7 +26,15 @@ WORDS: Mapping[str, str] = {
     "opening_lifted": "Opening lifted",
     "capacity_changed": "Number of places changed",
     "price_changed": "Price changed",
+    "activity_added": "Activity added",
+    "activity_changed": "Terms of the activity changed",
+    "activity_published": "On sale",
+    "activity_withdrawn": "Taken back to draft",
     "activity_discontinued": "Sale ended",
+    "unit_added": "Added to the price list",
+    "unit_changed": "Price list changed",
+    "extra_added": "Extra added",
+    "extra_changed": "Extra changed",
     "session_closed": "Closed for new bookings",
     "session_reopened": "Open for bookings again",
     "session_cancelled": "Cancelled, with nobody booked",
@@ -67,6 +75,18 @@ def entries(
         )
         for event in events
     ]
+
+
+def changes_in_words(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
+    """Say what a person changed in a form, column by column: "deposit percent: none → 30"."""
+    return ", ".join(f"{name.replace('_', ' ')}: {_value(before[name])} → {_value(after.get(name))}" for name in before)
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    text = ", ".join(map(str, value)) if isinstance(value, list) else str("" if value is None else value)
+    return text or "none"
 
 
 def timeline_of_session(session: Session) -> list[Entry]:

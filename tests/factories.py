@@ -31,6 +31,7 @@ from scheduling.services.assessing import Party
 
 ANNA = Contact(email="anna@example.org", name="Anna Archer", phone="+44 20 7946 0000")
 CUSTOMER = Actor(kind=ActorKind.CUSTOMER, channel="api")
+STAFF = Actor(kind=ActorKind.STAFF, channel="admin")
 _numbers = count(1)
 
 

@@ -12,10 +12,10 @@ from django.utils.safestring import SafeString
 from alerts.message_words import kind_words, without_secrets
 from alerts.models import Notification
 from alerts.services import delivery
-from bookings.admin.change_editors import staff_actor
 from bookings.models import Booking
 from config.kit.admin import ShownAdmin
 from config.kit.display import utc_text
+from config.kit.visitors import staff_actor
 from config.tenants.scoping import OWNER_FILTER, ByRole
 
 REPEATABLE = (Notification.Status.SENT, Notification.Status.FAILED)

@@ -27,9 +27,10 @@ from alerts.services.invariants.money import (
     VOUCHER_INVARIANTS,
 )
 from alerts.services.invariants.places import ACTIVITY_INVARIANTS, LIVENESS, SCHOOL_INVARIANTS, SESSION_INVARIANTS
-from alerts.services.invariants.tenants import tenant_invariants
+from alerts.services.invariants.tenants import ORGANIZATION_INVARIANTS, tenant_invariants
 from bookings.models import Booking, PromoCode, WaitlistEntry
 from config.kit.clock import database_now
+from config.tenants.models import Organization
 from payments.models import LedgerTransaction, Payment, Voucher
 from scheduling.models import Activity, Session
 from scheduling.tasks import SWEEP_RAN
@@ -128,6 +129,7 @@ def _subjects() -> "Iterator[tuple[models.QuerySet[Any], Sequence[Invariant], in
     yield Voucher.objects.all(), VOUCHER_INVARIANTS, BATCH
     yield PromoCode.objects.all(), PROMO_CODE_INVARIANTS, LONG_STORIES
     yield Activity.objects.all(), ACTIVITY_INVARIANTS, LONG_STORIES
+    yield Organization.objects.all(), ORGANIZATION_INVARIANTS, LONG_STORIES
 
 
 def _batches(rows: "models.QuerySet[Any]", *, size: int = BATCH) -> Iterator[list[UUID]]:

@@ -16,7 +16,6 @@ from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 
-from bookings.admin.change_editors import staff_actor
 from bookings.models import Booking, Line
 from bookings.orders import Contact
 from bookings.policies import Consequence
@@ -25,6 +24,7 @@ from config.kit.admin import AskingMay, ShownAdmin
 from config.kit.display import clock_text, day_text
 from config.kit.facts import Actor
 from config.kit.refusals import Refusal
+from config.kit.visitors import staff_actor
 from scheduling import pages
 from scheduling.models import Activity
 

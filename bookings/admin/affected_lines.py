@@ -9,12 +9,13 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from bookings.admin.change_editors import signed_in, staff_actor
+from bookings.admin.change_editors import signed_in
 from bookings.models import AffectedLine
 from bookings.rehearsals import WHY
 from bookings.services import schedule_changes
 from config.kit.admin import ShownAdmin
 from config.kit.display import money_text
+from config.kit.visitors import staff_actor
 from config.tenants.scoping import OWNER_FILTER, ByRole
 
 Status = AffectedLine.Status

@@ -15,7 +15,6 @@ from django.views.decorators.http import require_POST
 from bookings.services import schedule_changes
 from config.kit.admin import KeptAdmin
 from config.kit.clock import database_now
-from config.kit.facts import Actor, ActorKind
 from config.kit.refusals import Refusal
 from config.tenants.models import User
 from config.tenants.scoping import may, within
@@ -38,13 +37,6 @@ END_OF_SALE = ("scheduling.activity", "discontinue_activities")
 def signed_in(request: HttpRequest) -> User | None:
     """Return who is at the desk."""
     return request.user if isinstance(request.user, User) else None
-
-
-def staff_actor(request: HttpRequest, note: str = "") -> Actor:
-    """Return them as facts name them; a note goes beside the fact, where it can be erased."""
-    user = signed_in(request)
-    detail = {"note": note} if note else {}
-    return Actor(kind=ActorKind.STAFF, channel="admin", id=user.id if user else None, detail=detail)
 
 
 def rehearse(

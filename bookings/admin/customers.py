@@ -21,8 +21,8 @@ from bookings.views.privacy import data_file
 from config.kit.admin import ShownAdmin, ShownInline
 from config.kit.clock import database_now
 from config.kit.display import utc_text
-from config.kit.facts import Actor, ActorKind
 from config.kit.refusals import Refusal
+from config.kit.visitors import staff_actor
 from config.tenants.scoping import OWNER_FILTER, ByRole, PartByRole
 
 EXPORT, ERASE = "export_customers", "erase_customers"
@@ -123,7 +123,7 @@ class CustomerAdmin(ByRole, ShownAdmin):
         return TemplateResponse(request, "admin/bookings/customer/erase.html", context, status=status)
 
     def _erase(self, request: HttpRequest, customer: Customer) -> HttpResponse:
-        actor = Actor(kind=ActorKind.STAFF, channel="admin", id=request.user.pk)
+        actor = staff_actor(request)
         erased = erase_customer(customer_id=customer.id, actor=actor)
         self.log_change(request, erased, "Erased personal data")
         self.message_user(request, "Erased. Bookings and sums are still there, without the person.", messages.SUCCESS)

@@ -14,8 +14,8 @@ from bookings.services import checkout
 from bookings.services.checkout import Contact, Terms, Wanted
 from bookings.services.duplicates import DuplicateBooking
 from config.kit.clock import database_now
-from config.kit.facts import Actor, ActorKind
 from config.kit.refusals import Refusal
+from config.kit.visitors import staff_actor
 from config.tenants.scoping import may, within
 from payments.methods import PaymentMethod
 from payments.services.charges import can_pay_online
@@ -169,7 +169,7 @@ def _book(request: HttpRequest, activity: Activity, form: CallerForm) -> Booking
             payment_method=data.get("payment_method") or None, confirm_duplicate=data["confirm_duplicate"],
             duplicate_reason=data["duplicate_reason"], promo_code=data["promo_code"], voucher=data["voucher"],
         ),
-        actor=Actor(kind=ActorKind.STAFF, channel="admin", id=request.user.pk),
+        actor=staff_actor(request),
         organization_id=activity.organization_id,
         overbook_reason=data.get("overbook_reason", "").strip(),
     )  # fmt: skip

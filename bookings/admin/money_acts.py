@@ -16,13 +16,13 @@ from django.urls import URLPattern, path, reverse
 
 from bookings import payment_links
 from bookings.admin.acts import asked_version, name_of_line
-from bookings.admin.change_editors import staff_actor
 from bookings.models import Booking
 from bookings.services import desk_money, settlement
 from config.kit.display import money_text
 from config.kit.facts import Actor
 from config.kit.money import amount_of
 from config.kit.refusals import Refusal
+from config.kit.visitors import staff_actor
 from payments.admin.asking import AmountField, Asks, ConfirmedForm, MoneyForm
 from payments.models import Payment
 from payments.services.balances import balance_of

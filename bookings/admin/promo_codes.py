@@ -20,6 +20,7 @@ from bookings.services.promo_code_issue import PromoTerms, create_promo_code, en
 from config.kit.admin import ShownAdmin, ShownInline
 from config.kit.display import money_text, utc_text
 from config.kit.refusals import Refusal
+from config.kit.visitors import staff_actor
 from config.tenants.scoping import OWNER_FILTER, ByRole, PartByRole, within
 from payments.admin.asking import AmountField, Asks, DayField, MoneyForm, OwnedForm, organizations_for
 from scheduling.models import Activity
@@ -199,7 +200,7 @@ class PromoCodeAdmin(Asks, ByRole, ShownAdmin):
             request.POST or None, request=request, organizations=organizations_for(request, KIND, "add"),
             activities=activities.order_by("organization__name", "name"),
         )  # fmt: skip
-        promo = self._make(form) if form.is_valid() else None
+        promo = self._make(request, form) if form.is_valid() else None
         if promo:
             self.log_addition(request, promo, "Made")
             self.message_user(request, f"Made: {promo.code}, {self.gives(promo)}.", messages.SUCCESS)
@@ -207,10 +208,13 @@ class PromoCodeAdmin(Asks, ByRole, ShownAdmin):
         return self.ask(request, form, title="Make a promo code", back=reverse("admin:bookings_promocode_changelist"))
 
     @staticmethod
-    def _make(form: PromoCodeForm) -> PromoCode | None:
+    def _make(request: HttpRequest, form: PromoCodeForm) -> PromoCode | None:
         """Make it; or put what is refused on the form, and write nothing."""
         try:
-            return create_promo_code(organization_id=form.owner().id, terms=form.terms(), activities=form.chosen())
+            return create_promo_code(
+                organization_id=form.owner().id, terms=form.terms(), actor=staff_actor(request),
+                activities=form.chosen(),
+            )  # fmt: skip
         except Refusal as refusal:
             form.put_refusal(refusal)
             return None
@@ -220,7 +224,7 @@ class PromoCodeAdmin(Asks, ByRole, ShownAdmin):
         """Let nobody use them any more."""
 
         def act(row: PromoCode) -> str:
-            end_promo_code(promo_code_id=row.id)
+            end_promo_code(promo_code_id=row.id, actor=staff_actor(request))
             return "ended; bookings that used it keep their price."
 
         self.act_on_each(request, chosen, act)

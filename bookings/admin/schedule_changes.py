@@ -9,11 +9,12 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 
-from bookings.admin.change_editors import ChangeEditors, lead_to, signed_in, staff_actor
+from bookings.admin.change_editors import ChangeEditors, lead_to, signed_in
 from bookings.rehearsals import moved_in_words, rehearsal_page
 from bookings.services import schedule_changes
 from config.kit.admin import ShownAdmin
 from config.kit.refusals import Refusal
+from config.kit.visitors import staff_actor
 from config.tenants.scoping import OWNER_FILTER, ByRole
 from scheduling.admin.schedules import week_context
 from scheduling.models import ScheduleChange

@@ -13,7 +13,6 @@ from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
 from django.utils.safestring import SafeString, mark_safe
 
-from bookings.admin.change_editors import staff_actor
 from bookings.models import WaitlistChoice, WaitlistEntry, WaitlistEvent
 from bookings.services import waitlist
 from bookings.services.waitlist_offers import LIVE
@@ -21,6 +20,7 @@ from bookings.wait_forms import StaffWaitForm
 from config.kit.admin import ShownAdmin
 from config.kit.display import utc_text
 from config.kit.refusals import Refusal
+from config.kit.visitors import staff_actor
 from config.tenants.scoping import OWNER_FILTER, ByRole, may, within
 from scheduling.availability import check_slot_availability
 from scheduling.models import Session

@@ -4,6 +4,7 @@ from django.db import models
 from django.db.models.functions import Now
 
 from bookings.models.customer import Customer
+from config.kit.facts import ChainHead
 from config.kit.ids import booking_number
 from config.kit.tokens import make_token
 from config.kit.transitions import Transitions
@@ -11,7 +12,7 @@ from config.tenants.models import Language, Organization, TenantModel
 from payments.methods import PaymentMethod
 
 
-class Booking(TenantModel):
+class Booking(ChainHead, TenantModel):
     """Number, customer, lines and total. Its status is written by services/lifecycle.py alone."""
 
     class Status(models.TextChoices):
@@ -52,8 +53,6 @@ class Booking(TenantModel):
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     version = models.PositiveIntegerField(default=1, editable=False)  # every change; the API's ETag
     token_version = models.PositiveSmallIntegerField(default=1, editable=False)
-    event_seq = models.PositiveIntegerField(default=0, editable=False)  # the head of the chain of facts
-    event_hash = models.CharField(max_length=64, default="", blank=True, editable=False)
 
     class Meta(TenantModel.Meta):
         constraints = [

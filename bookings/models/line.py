@@ -53,6 +53,7 @@ class Line(TenantModel):
     amount_minor = models.PositiveIntegerField()  # as quoted
     discount_minor = models.PositiveIntegerField(default=0, db_default=0)  # its share of a promo code
     quote = models.JSONField()  # as it stood on the reservation
+    terms = models.JSONField(null=True, editable=False)  # the activity's, when it was booked; None: those of now
     cancelled_at = models.DateTimeField(null=True, blank=True, editable=False)
     fee_minor = models.PositiveIntegerField(default=0, db_default=0)  # kept of its amount when it was cancelled
     # Who booked, and who comes, as a digest; services/duplicates.py. An override names the line that it repeats.

@@ -4,14 +4,14 @@ from django.db import models
 from django.db.models.functions import Lower, Now
 
 from bookings.models.booking import Booking
-from config.kit.facts import ActorKind, Fact, FactDetail
+from config.kit.facts import ActorKind, ChainHead, Fact, FactDetail
 from config.kit.tokens import make_token
 from config.kit.transitions import Transitions
 from config.tenants.models import Language, Organization, TenantModel
 from scheduling.models import Activity, Reservation, Session
 
 
-class WaitlistEntry(TenantModel):
+class WaitlistEntry(ChainHead, TenantModel):
     """A party waiting for one of up to five sessions; its offer is a reservation of its size."""
 
     class Status(models.TextChoices):
@@ -55,8 +55,6 @@ class WaitlistEntry(TenantModel):
     ended_at = models.DateTimeField(null=True, blank=True)
     skips = models.PositiveIntegerField(default=0)  # how often somebody behind them fitted, and they did not
     token_version = models.PositiveSmallIntegerField(default=1, editable=False)
-    event_seq = models.PositiveIntegerField(default=0, editable=False)  # head of the chain of facts
-    event_hash = models.CharField(max_length=64, default="", blank=True, editable=False)
 
     class Meta(TenantModel.Meta):
         verbose_name_plural = "waitlist entries"

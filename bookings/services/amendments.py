@@ -6,14 +6,14 @@ same rows without a lock, so what it says may be refused a moment later; it chan
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from bookings import policies
 from bookings.booking_quotes import DepositTerms
 from bookings.models import AffectedLine, Booking, BookingEvent, Line
-from bookings.policies import Act, Consequence, LineMoney, Obstacle, Situation, Terms
+from bookings.policies import COLUMNS, Act, Consequence, LineMoney, Obstacle, Situation, Terms
 from bookings.services import lifecycle
 from bookings.services.validation import TotalDiffers
 from config.kit import idempotency
@@ -24,7 +24,7 @@ from config.kit.refusals import Refusal, invalid
 from payments.methods import PaymentMethod, settling_method
 from payments.services import charges
 from scheduling.effects import CLOSE
-from scheduling.models import Activity, ScheduleChange, Session
+from scheduling.models import Session
 from scheduling.services import capacity
 
 LONGEST_NOTE = 500
@@ -68,7 +68,7 @@ class Case:
     def situation(self, line: Line) -> Situation:
         """Return what the terms look at."""
         return Situation(
-            terms=terms_of(line.session.activity), starts_at=line.session.starts_at, ends_at=line.session.ends_at,
+            terms=terms_of(line), starts_at=line.session.starts_at, ends_at=line.session.ends_at,
             now=self.now, by_venue=self.by_venue, is_released=line.id in self.released,
             is_expected=line.attendance == Line.Attendance.EXPECTED,
         )  # fmt: skip
@@ -92,18 +92,9 @@ class Case:
         )  # fmt: skip
 
 
-def terms_of(activity: Activity) -> Terms:
-    """Read an activity's terms from its row."""
-    return Terms(
-        may_change=activity.customers_may_change,
-        change_until=timedelta(minutes=activity.change_until_minutes),
-        change_fee_minor=activity.change_fee_minor,
-        may_transfer=activity.customers_may_transfer,
-        may_cancel=activity.customers_may_cancel,
-        cancel_until=timedelta(minutes=activity.cancel_until_minutes),
-        cancel_fee_percent=activity.cancel_fee_percent,
-        late_cancel_fee_percent=activity.late_cancel_fee_percent,
-    )
+def terms_of(line: Line) -> Terms:
+    """Return the terms on which a line was booked."""
+    return Terms.of(line.terms or {name: getattr(line.session.activity, name) for name in COLUMNS})
 
 
 def money_of(line: Line) -> LineMoney:
@@ -208,8 +199,7 @@ def _released(lines: Sequence[Line]) -> frozenset[UUID]:
     """Return the lines in sessions that were closed with offers, until somebody keeps them, or that are legacy."""
     rows = AffectedLine.objects.filter(line__in=lines, effect=CLOSE)
     decisions: dict[UUID, str] = {}
-    closed = {line.session for line in lines if line.session.status == Session.Status.CLOSED}
-    over = {str(session.id) for session in closed if _is_closed_with_offers(session)}
+    over: set[str] = set()
     for row in rows.select_related("change").order_by("created_at", "id"):
         decisions[row.line_id] = row.status
         over |= {session["session"] for session in row.change.effects["sessions"]}
@@ -219,15 +209,6 @@ def _released(lines: Sequence[Line]) -> frozenset[UUID]:
         if line.session.is_legacy
         or (str(line.session_id) in over and decisions.get(line.id) != AffectedLine.Status.KEEP)
     )
-
-
-def _is_closed_with_offers(session: Session) -> bool:
-    """Will it not take place? Also who held places at that moment, and has booked them since, is offered a way out."""
-    changes = ScheduleChange.objects.filter(
-        venue=session.activity.venue_id, kind=ScheduleChange.Kind.CLOSE, status=ScheduleChange.Status.APPLIED,
-        effects__contains={"sessions": [{"session": str(session.id)}]},
-    )  # fmt: skip
-    return changes.exists()
 
 
 # Closing it -------------------------------------------------------------------------------------------------------

@@ -80,7 +80,7 @@ def leave(booking: Booking, *, actor: Actor) -> None:
     """
     lines = booking.lines.filter(status=Line.Status.LIVE)
     left = [str(line) for line in lines.order_by("id").values_list("id", flat=True)]
-    lines.update(status=Line.Status.CANCELLED, cancelled_at=database_now(), fee_minor=0)
+    lines.update(cancelled_at=database_now(), fee_minor=0, status=Line.Status.CANCELLED)
     lifecycle.amend(booking, total_minor=0, deposit_minor=None, balance_due_at=None)
     after: dict[str, Any] = {"lines": left, "total_minor": 0}
     if booking.status == Booking.Status.EXPIRED:

@@ -46,8 +46,9 @@ TRIES = 3
 
 @dataclass(frozen=True, slots=True)
 class _Deal:
-    """What is about to be booked: reservations under lock, found to be right."""
+    """What is about to be booked: sessions and reservations under lock, found to be right."""
 
+    sessions: Mapping[UUID, Session]
     reservations: Sequence[Reservation]
     order: Order
     verdict: Verdict
@@ -90,7 +91,8 @@ def book_lines(
     prior = idempotency.record(claim, organization_id=owner, effect_id=booking_id)
     if prior:
         return Booking.objects.get(id=prior)
-    capacity.reclaim_lapsed(capacity.lock_sessions(line.party.session_id for line in lines))
+    sessions = capacity.lock_sessions(line.party.session_id for line in lines)
+    capacity.reclaim_lapsed(sessions)
     order = Order(
         contact, terms, lines=lines, organization_id=owner, overbook=bool(overbook_reason), asked_by=actor.kind,
         look=duplicates.look_under_lock,
@@ -100,7 +102,7 @@ def book_lines(
     assessed = [line.assessed for line in verdict.lines if line.assessed]
     held = reservations.reserve_assessed(assessed, email=contact.email, overbook=bool(overbook_reason))
     _say_what_is_beyond(held, actor, overbook_reason)
-    return _book(_Deal(held, order, verdict), booking_id=booking_id, actor=actor)
+    return _book(_Deal(sessions, held, order, verdict), booking_id=booking_id, actor=actor)
 
 
 @attempts.leave_an_attempt
@@ -129,7 +131,7 @@ def book_basket(
         return Booking.objects.get(id=prior)
     ids = [reservation_id for reservation_id, _, _ in found]
     before = begun.lock_begun(ids)
-    capacity.lock_sessions(session_id for _, session_id, _ in found)
+    sessions = capacity.lock_sessions(session_id for _, session_id, _ in found)
     held = capacity.lock_reservations(ids)
     if before and _goes_on(before, held, contact, terms, people or {}):
         return before
@@ -143,7 +145,7 @@ def book_basket(
     verdict.require()
     if settled_only and verdict.due_now_minor and verdict.method == PaymentMethod.ONLINE:
         raise PaymentRequired
-    return _book(_Deal(held, order, verdict), booking_id=booking_id, actor=actor)
+    return _book(_Deal(sessions, held, order, verdict), booking_id=booking_id, actor=actor)
 
 
 def _goes_on(
@@ -220,7 +222,7 @@ def _book(deal: _Deal, *, booking_id: UUID, actor: Actor) -> Booking:
     else:
         by_name = amendments.with_note(actor, terms.duplicate_reason)
         duplicates.record_overrides(booking, lines, twins, actor=by_name)
-        confirmation.confirm(booking, lines, deal.reservations, actor=actor)
+        confirmation.confirm(booking, lines, deal.reservations, deal.sessions, actor=actor)
         begun.take_voucher(booking, verdict, actor=actor)
     return booking
 
@@ -242,11 +244,10 @@ def _lines(booking: Booking, deal: _Deal, *, waits: bool) -> list[Line]:
         Line(
             organization_id=booking.organization_id, booking=booking, session_id=reservation.session_id,
             reservation=reservation, party_size=reservation.party_size, amount_minor=reservation.amount_minor,
-            quote=reservation.quote, discount_minor=discount, duplicate_key="" if waits else key,
+            quote=reservation.quote, terms=line.terms, discount_minor=line.discount_minor,
+            duplicate_key="" if waits else key,
         )
-        for reservation, discount, key in zip(
-            deal.reservations, deal.verdict.discounts, deal.verdict.keys, strict=True
-        )
+        for reservation, line, key in zip(deal.reservations, deal.verdict.lines, deal.verdict.keys, strict=True)
     ]  # fmt: skip
 
 

@@ -3,13 +3,14 @@
 Free and on arrival that is the checkout's own; otherwise it is the one in which the money came, whenever that was.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
+from uuid import UUID
 
 from django.db import transaction
 
 from bookings.models import Booking, Line
-from bookings.services import duplicates, lifecycle, line_rows, promo_codes, waitlist_offers
+from bookings.services import duplicates, lifecycle, line_rows, promo_codes, schedule_changes, waitlist_offers
 from config.kit.clock import database_now
 from config.kit.facts import Actor
 from scheduling import limits
@@ -27,14 +28,23 @@ class CannotConfirm(Exception):
         self.reason = reason
 
 
-def confirm(booking: Booking, lines: Sequence[Line], held: Sequence[Reservation], *, actor: Actor) -> None:
-    """Book the held places of a locked booking, and say so."""
+def confirm(
+    booking: Booking, lines: Sequence[Line], held: Sequence[Reservation], sessions: Mapping[UUID, Session], *,
+    actor: Actor,
+) -> None:  # fmt: skip
+    """Book the held places of a locked booking in its locked sessions, and say so.
+
+    Whoever held places in one that was closed meanwhile has them, and is offered the same way out as everybody there.
+    """
     capacity.confirm_places(held, at=database_now())
     waitlist_offers.convert_offers(held, booking, actor=actor)
     lifecycle.transition(
         booking, to=Booking.Status.CONFIRMED, kind="booking_confirmed", actor=actor,
         after={"reservations": [str(reservation.id) for reservation in held], **told(booking, lines)},
     )  # fmt: skip
+    closed = [line for line in lines if sessions[line.session_id].status == Session.Status.CLOSED]
+    if closed:
+        schedule_changes.offer_way_out(booking, closed)
     limits.let_go_on_commit([reservation.id for reservation in held], is_bought=True)
 
 
@@ -64,7 +74,7 @@ def confirm_paid(booking: Booking, *, actor: Actor) -> None:
     held = _held_again(lines)
     _claim_keys(booking, lines, actor=actor)
     is_revived = booking.status == Booking.Status.EXPIRED
-    confirm(booking, lines, held, actor=actor)
+    confirm(booking, lines, held, sessions, actor=actor)
     if is_revived:
         promo_codes.renew_promo_use(booking)
 

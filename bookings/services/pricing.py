@@ -11,6 +11,7 @@ from uuid import UUID
 
 from django.db.models.expressions import RawSQL
 
+from bookings import policies
 from bookings.booking_quotes import BookingQuote, DepositTerms, LineQuote, with_deposit
 from bookings.discounts import discounts_of
 from bookings.models import Booking, Line, PromoCode
@@ -26,6 +27,7 @@ from scheduling.wall_clock import load_zone
 SOLD = (
     "id", "starts_at", "activity_id", "activity__pay_on_arrival", "activity__deposit_percent", "activity__balance_days",
     "activity__venue__timezone", "activity__organization__currency", "activity__organization__other_currencies",
+    *(f"activity__{name}" for name in policies.COLUMNS),
 )  # fmt: skip
 Sold = Mapping[UUID, Mapping[str, Any]]
 
@@ -60,7 +62,10 @@ def price_booking(order: Order, lines: Sequence[LineVerdict]) -> Priced:
     refusals = (
         *_currency(order, quote.currency, sold), *of_code, *of_voucher, *_another_total(order, quote), *of_payment,
     )  # fmt: skip
-    priced = tuple(replace(line, money=money) for line, money in zip(lines, quote.lines, strict=True))
+    priced = tuple(
+        replace(line, money=money, terms=_terms(sold[line.session_id]))
+        for line, money in zip(lines, quote.lines, strict=True)
+    )
     return Priced(priced, quote, promo, voucher, refusals)
 
 
@@ -72,6 +77,10 @@ def _sold(lines: Sequence[LineVerdict]) -> Sold:
 
 def _line_quote(line: LineVerdict, sold: Mapping[str, Any]) -> LineQuote:
     return LineQuote(line.amount_minor or 0, entries=line.quote, terms=_deposit_terms(sold))
+
+
+def _terms(sold: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {name: sold[f"activity__{name}"] for name in policies.COLUMNS}
 
 
 def _deposit_terms(sold: Mapping[str, Any]) -> DepositTerms | None:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
@@ -11,7 +12,9 @@ from django.db import IntegrityError, transaction
 from bookings.models import PromoActivity, PromoCode
 from bookings.services.promo_codes import read_code
 from config.kit.clock import database_now
+from config.kit.facts import Actor
 from config.kit.refusals import FieldError, InvalidRequest, NotFound, invalid
+from config.tenants.history import record_organization_event
 from config.tenants.models import Organization
 from scheduling.models import Activity
 
@@ -36,7 +39,9 @@ class PromoTerms:
 
 
 @transaction.atomic
-def create_promo_code(*, organization_id: UUID, terms: PromoTerms, activities: Sequence[UUID] = ()) -> PromoCode:
+def create_promo_code(
+    *, organization_id: UUID, terms: PromoTerms, actor: Actor, activities: Sequence[UUID] = ()
+) -> PromoCode:
     """Make a code for these activities of the organization; none: for all.
 
     Refuses, each at its field: a code of another form, one that is in use here, not exactly one of percent and amount,
@@ -53,11 +58,13 @@ def create_promo_code(*, organization_id: UUID, terms: PromoTerms, activities: S
     promo = _write(organization, terms)
     links = [PromoActivity(organization=organization, promo_code=promo, activity_id=each) for each in sorted(known)]
     PromoActivity.objects.bulk_create(links)
+    gives = {"percent": terms.percent, "amount_minor": terms.amount_minor, "currency": terms.currency}
+    _record(promo, "promo_code_made", actor, **gives)
     return promo
 
 
 @transaction.atomic
-def end_promo_code(*, promo_code_id: UUID) -> PromoCode:
+def end_promo_code(*, promo_code_id: UUID, actor: Actor) -> PromoCode:
     """Let nobody use a code any more; bookings that used it keep their price. Again is harmless."""
     promo = PromoCode.objects.select_for_update(no_key=True).filter(id=promo_code_id).first()
     if promo is None:
@@ -65,7 +72,13 @@ def end_promo_code(*, promo_code_id: UUID) -> PromoCode:
     if promo.ended_at is None:
         promo.ended_at = database_now()
         promo.save(update_fields=["ended_at"])
+        _record(promo, "promo_code_ended", actor, uses=promo.uses)
     return promo
+
+
+def _record(promo: PromoCode, kind: str, actor: Actor, **after: Any) -> None:
+    told = {"promo_code": str(promo.id), "code": promo.code, **after}
+    record_organization_event(organization_id=promo.organization_id, kind=kind, actor=actor, after=told)
 
 
 def _write(organization: Organization, terms: PromoTerms) -> PromoCode:

@@ -15,12 +15,12 @@ from django.db.models import QuerySet
 from bookings.models import AffectedLine, Booking, Line
 from bookings.services import lifecycle
 from config.kit.clock import database_now
-from config.kit.facts import Actor
+from config.kit.facts import SYSTEM, Actor
 from config.kit.refusals import NotFound
 from config.kit.retries import retry_on_deadlock
 from config.tenants.models import User
 from scheduling.effects import TOUCHING_PEOPLE
-from scheduling.models import ScheduleChange
+from scheduling.models import ScheduleChange, Session
 from scheduling.services import schedule_changes
 from scheduling.services.schedule_changes import ChangeMoved
 
@@ -95,6 +95,30 @@ def _offer(change: ScheduleChange, lines: Sequence[UUID], bookings: Mapping[UUID
                 "sessions": [str(session_id) for _, session_id in found],
             },
         )  # fmt: skip
+
+
+def offer_way_out(booking: Booking, lines: Sequence[Line]) -> None:
+    """Offer what everybody in a closed session was offered to who held places then, and has just booked them.
+
+    The booking and the sessions are locked. A session that was only closed for sale takes place: nothing is offered.
+    """
+    late: dict[UUID, list[UUID]] = {}
+    for line in lines:
+        closing = _closing_of(line.session)
+        if closing:
+            late.setdefault(closing.id, []).append(line.id)
+    for closing in ScheduleChange.objects.filter(id__in=late).order_by("id"):
+        _list_for_work(closing, late[closing.id])
+        _offer(closing, late[closing.id], {booking.id: booking}, SYSTEM)
+
+
+def _closing_of(session: Session) -> ScheduleChange | None:
+    """Return the change by which a session was closed with offers, the newest one."""
+    changes = ScheduleChange.objects.filter(
+        venue=session.activity.venue_id, kind=ScheduleChange.Kind.CLOSE, status=ScheduleChange.Status.APPLIED,
+        effects__contains={"sessions": [{"session": str(session.id)}]},
+    )  # fmt: skip
+    return changes.order_by("-id").first()
 
 
 def _touched_lines(effects: Mapping[str, Any]) -> Sequence[UUID]:

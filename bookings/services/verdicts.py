@@ -67,6 +67,7 @@ class LineVerdict:
     refusals: tuple[Refusal, ...] = ()
     assessed: Assessed | None = None  # of a line to be taken
     money: LineQuote | None = None  # None: the booking cannot be priced as it is
+    terms: Mapping[str, Any] = field(default_factory=dict)  # for changing and cancelling it, once it is booked
 
     @property
     def discount_minor(self) -> int:

@@ -18,8 +18,9 @@ from bookings.door import Arrival, arrival_of, door_sessions
 from bookings.models import Booking, Line
 from bookings.services import attendance
 from config.kit.clock import database_now
-from config.kit.facts import Actor, ActorKind
+from config.kit.facts import Actor
 from config.kit.refusals import NotFound, Refusal
+from config.kit.visitors import staff_actor
 from config.tenants.scoping import may, within
 from scheduling.models import Venue
 
@@ -103,7 +104,7 @@ def note_attendance(request: HttpRequest, line_id: UUID) -> HttpResponse:
     if line is None or act is None or not may(request, KIND, RIGHT, line):
         raise NotFound
     try:
-        act(line, Actor(kind=ActorKind.STAFF, channel="admin", id=request.user.pk))
+        act(line, staff_actor(request))
     except Refusal as refusal:
         messages.error(request, refusal.detail)
     kept = {name: value for name in KEPT if (value := request.POST.get(name))}

@@ -18,6 +18,7 @@ from config.demo.organizations import ORGANIZATIONS
 from config.demo.plans import ActivityPlan, OrganizationPlan
 from config.demo.visits import Scene, Visitors, invite_visitors, tell_story, try_again_by_mistake
 from config.kit.clock import database_now
+from config.kit.facts import Actor, ActorKind
 from config.tenants.models import Membership, Organization, User
 from scheduling.models import Activity, Extra, Reservation, Session, Unit, Venue
 from scheduling.services import catalogue, generation, price_rules, schedules
@@ -115,7 +116,8 @@ def _offer(plan: ActivityPlan, venue: Venue, *, author: User, visitors: Visitors
     catalogue.refresh_plain_hold(activity_id=activity.id)
     today = database_now().astimezone(venue.zone).date()
     schedules.publish_schedule(activity_id=activity.id, rules=plan.schedule, effective_from=today, author=author)
-    catalogue.set_activity_status(activity_id=activity.id, status=Activity.Status(plan.status))
+    by_author = Actor(kind=ActorKind.STAFF, channel="admin", id=author.id)
+    catalogue.set_activity_status(activity_id=activity.id, status=Activity.Status(plan.status), actor=by_author)
     return Scene(plan, activity, units, visitors)
 
 

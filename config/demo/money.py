@@ -67,7 +67,7 @@ def _open_shop(bank: Bank, plan: OrganizationPlan) -> Shop:
     key = f"sk_test_{plan.slug.replace('-', '_')}_{secrets.token_hex(8)}"
     account = connect_account(organization_id=organization.id, api_key=key, actor=staff)
     for promo in plan.money.promo_codes:
-        create_promo_code(organization_id=organization.id, terms=_terms(promo, plan.currency))
+        create_promo_code(organization_id=organization.id, terms=_terms(promo, plan.currency), actor=staff)
     visitors = invite_visitors(plan, desk=manager)
     return Shop(
         bank=bank, account=account, scenes=_scenes(plan, organization, visitors), contacts=visitors.contacts,

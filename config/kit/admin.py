@@ -4,7 +4,7 @@ A page says what can be done on it at all; `may` says who may do it. Here that i
 which forgets to ask for more shows no tenant's rows to anybody else; `config.tenants.scoping` opens it by role.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from django import forms
@@ -16,7 +16,9 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.text import capfirst
 
+from config.kit.facts import Actor
 from config.kit.refusals import Refusal
+from config.kit.visitors import staff_actor
 
 if TYPE_CHECKING:  # Django's admin classes take no type arguments when they run, and Unfold has no types
     AnyModelAdmin = admin.ModelAdmin[Any]
@@ -29,6 +31,25 @@ else:
     AnyModelForm = forms.ModelForm
 
 FROM_PAGE = "from_page"  # posted with an act by a row's own page: where to go back to
+
+
+def told_of(form: AnyModelForm) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the columns that a person has filled in anew, before and after, as a fact tells them."""
+    columns = {field.name for field in form.instance._meta.concrete_fields}
+    told = {
+        name: (_plain(form.get_initial_for_field(form.fields[name], name)), _plain(getattr(form.instance, name)))
+        for name in form.changed_data
+        if name in columns
+    }
+    changed = {name: values for name, values in told.items() if values[0] != values[1]}  # empty is the default
+    return {name: values[0] for name, values in changed.items()}, {name: values[1] for name, values in changed.items()}
+
+
+def _plain(value: Any) -> Any:
+    """Return a column's value as a fact can hold it."""
+    if isinstance(value, Model):
+        return str(value.pk)
+    return value if isinstance(value, str | int | bool | list | None) else str(value)
 
 
 class AskingMay:
@@ -80,13 +101,18 @@ class KeptAdmin(AskingMay, AnyModelAdmin):
 
     # Saving
 
-    def save_model(self, request: HttpRequest, obj: Any, form: AnyModelForm, change: bool) -> None:  # noqa: ARG002
+    def save_model(self, request: HttpRequest, obj: Any, form: AnyModelForm, change: bool) -> None:
         """Write a new row whole, of an old one what this person changed: the rest may be newer than this page."""
-        if not change:
+        before, after = told_of(form)
+        if change:
+            obj.save(update_fields=list(after))
+        else:
             obj.save()
-            return
-        columns = {field.name for field in obj._meta.concrete_fields}
-        obj.save(update_fields=columns.intersection(form.changed_data))
+        if after or not change:
+            self.record(obj, staff_actor(request), before=before if change else {}, after=after)
+
+    def record(self, row: Any, actor: Actor, *, before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
+        """Write the fact of a row that was added (nothing before) or changed, in its transaction; by the columns."""
 
     # Acts: the admin's actions, each of which is a right of its own
 

@@ -54,6 +54,24 @@ class Fact(models.Model):
         abstract = True
 
 
+class ChainHead(models.Model):
+    """A row that facts are about, with the head of their chain, which the trigger alone moves."""
+
+    event_seq = models.PositiveIntegerField(default=0, db_default=0, editable=False)
+    event_hash = models.CharField(max_length=64, default="", db_default="", blank=True, editable=False)
+
+    class Meta:
+        abstract = True
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Write the row without the head: a fact may have moved it on since the row was read."""
+        if not self._state.adding and kwargs.get("update_fields") is None:
+            left_alone = {"event_seq", "event_hash", *self.get_deferred_fields()}
+            fields = [field for field in self._meta.concrete_fields if not field.primary_key]
+            kwargs["update_fields"] = [field.name for field in fields if field.attname not in left_alone]
+        super().save(*args, **kwargs)
+
+
 class FactDetail(models.Model):
     """The erasable side of a fact: address, browser, free text. The chain covers their salted digest, not them.
 

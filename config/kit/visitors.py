@@ -7,6 +7,8 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpRequest
 
+from config.kit.facts import Actor, ActorKind
+
 LONGEST_USER_AGENT = 400
 PREFIX_BITS = {4: 24, 6: 48}  # what one household or office usually has
 Address = IPv4Address | IPv6Address
@@ -57,3 +59,8 @@ def _networks(proxies: tuple[str, ...]) -> tuple[Any, ...]:
 
 def _is_ours(address: Address, proxies: tuple[str, ...]) -> bool:
     return any(address in network for network in _networks(proxies))
+
+
+def staff_actor(request: HttpRequest, note: str = "") -> Actor:
+    """Return who is signed in as facts name them; a note goes beside the fact, where it can be erased."""
+    return Actor(kind=ActorKind.STAFF, channel="admin", id=request.user.pk, detail={"note": note} if note else {})

@@ -1,5 +1,6 @@
 """Who owns and who may act. People who sign in are the superusers' affair; members and keys go by role."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
@@ -8,6 +9,8 @@ from django.contrib.auth.models import Group
 from django.http import HttpRequest
 
 from config.kit.admin import KeptAdmin, ShownAdmin
+from config.kit.facts import Actor
+from config.tenants.history import record_organization_event
 from config.tenants.models import ApiKey, Membership, User
 from config.tenants.scoping import OWNER_FILTER, ByRole
 
@@ -89,6 +92,14 @@ class MembershipAdmin(ByRole, KeptAdmin):
     def get_readonly_fields(self, request: HttpRequest, obj: Membership | None = None) -> tuple[str, ...]:  # noqa: ARG002
         """Who and where stay as they are."""
         return ("user", "organization") if obj else ()
+
+    def record(self, row: Membership, actor: Actor, *, before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
+        """Write who may act as what."""
+        told = {"membership": str(row.id), "user": str(row.user_id), **after}
+        kind = "member_changed" if before else "member_added"
+        record_organization_event(
+            organization_id=row.organization_id, kind=kind, actor=actor, before=before, after=told
+        )
 
     def has_change_permission(self, request: HttpRequest, obj: Membership | None = None) -> bool:
         """Whoever could change their own role could be anything."""

@@ -17,8 +17,9 @@ from config.kit.clock import database_now
 from config.kit.display import utc_text
 from config.kit.facts import Actor
 from config.kit.refusals import Refusal
+from config.kit.visitors import staff_actor
 from config.tenants.scoping import OWNER_FILTER, ByRole
-from payments.admin.asking import Asks, ConfirmedForm, OwnedForm, organizations_for, staff_at_desk
+from payments.admin.asking import Asks, ConfirmedForm, OwnedForm, organizations_for
 from payments.admin.reconciliations import outcome_of
 from payments.models import ProviderAccount
 from payments.providers.base import ProviderDown, ProviderRefused
@@ -140,7 +141,7 @@ class ProviderAccountAdmin(Asks, ByRole, ShownAdmin):
     def _connect(request: HttpRequest, form: ConnectForm) -> ProviderAccount:
         form.require_password()
         return accounts.connect_account(
-            organization_id=form.owner().id, api_key=form.cleaned_data["api_key"], actor=staff_at_desk(request)
+            organization_id=form.owner().id, api_key=form.cleaned_data["api_key"], actor=staff_actor(request)
         )
 
     def _connected(self, request: HttpRequest, account: ProviderAccount) -> HttpResponse:
@@ -179,7 +180,7 @@ class ProviderAccountAdmin(Asks, ByRole, ShownAdmin):
 
     def _done(self, request: HttpRequest, account: ProviderAccount, form: RotateForm | EndForm) -> HttpResponse:
         form.require_password()
-        actor: Actor = staff_at_desk(request)
+        actor: Actor = staff_actor(request)
         form.service(account.id, actor=actor)
         self.log_change(request, account, form.done)
         self.message_user(request, form.done, messages.SUCCESS)

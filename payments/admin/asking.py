@@ -6,7 +6,6 @@ What a service refuses comes back to the field that it is about, and nothing is 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
-from uuid import UUID
 
 from django import forms
 from django.db.models import QuerySet
@@ -14,7 +13,6 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
 from config.kit.admin import AskingMay, ShownAdmin
-from config.kit.facts import Actor, ActorKind
 from config.kit.money import minor_of
 from config.kit.refusals import Refusal
 from config.tenants.models import Organization
@@ -135,12 +133,6 @@ class OwnedForm(forms.Form):
 def organizations_for(request: HttpRequest, kind: str, right: str) -> QuerySet[Organization]:
     """Return the organizations for which they may do this."""
     return within(request, Organization.objects.all(), kind, right)
-
-
-def staff_at_desk(request: HttpRequest, note: str = "") -> Actor:
-    """Return who is signed in as facts name them; a note goes beside the fact, where it can be erased."""
-    owner: UUID | None = request.user.pk
-    return Actor(kind=ActorKind.STAFF, channel="admin", id=owner, detail={"note": note} if note else {})
 
 
 class Asks(Page):

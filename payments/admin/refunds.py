@@ -7,8 +7,8 @@ from django.utils.safestring import SafeString
 
 from config.kit.admin import ShownAdmin, ShownInline
 from config.kit.display import utc_text
+from config.kit.visitors import staff_actor
 from config.tenants.scoping import OWNER_FILTER, ByRole, PartByRole
-from payments.admin.asking import staff_at_desk
 from payments.admin.words import amount_of, link_to, refund_words
 from payments.models import ProviderName, Refund
 from payments.services import refunds
@@ -99,7 +99,7 @@ class RefundAdmin(RefundWords, ByRole, ShownAdmin):
         """Ask the provider once more, from the first attempt on."""
 
         def act(row: Refund) -> str:
-            refunds.retry_refund(row.id, actor=staff_at_desk(request))
+            refunds.retry_refund(row.id, actor=staff_actor(request))
             return "the provider is asked again."
 
         self.act_on_each(request, chosen, act)
@@ -109,7 +109,7 @@ class RefundAdmin(RefundWords, ByRole, ShownAdmin):
         """Note that the money was given back by hand."""
 
         def act(row: Refund) -> str:
-            refunds.hand_back(row.id, actor=staff_at_desk(request))
+            refunds.hand_back(row.id, actor=staff_actor(request))
             return "noted as handed back."
 
         self.act_on_each(request, chosen, act)

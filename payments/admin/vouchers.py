@@ -14,13 +14,14 @@ from django.urls import reverse
 from config.kit.admin import ShownAdmin, ShownInline
 from config.kit.display import change_text, money_text, utc_text
 from config.kit.refusals import Refusal
+from config.kit.visitors import staff_actor
 from config.tenants.scoping import OWNER_FILTER, ByRole, PartByRole
-from payments.admin.asking import AmountField, Asks, DayField, MoneyForm, OwnedForm, organizations_for, staff_at_desk
+from payments.admin.asking import AmountField, Asks, DayField, MoneyForm, OwnedForm, organizations_for
 from payments.models import Voucher, VoucherEntry
 from payments.services import vouchers
 
 KIND = "payments.voucher"
-END, READ = "end_vouchers", "read_codes"  # the rights
+OPEN, END, READ = "open_vouchers", "end_vouchers", "read_codes"  # the rights
 ENTRY = {
     VoucherEntry.Kind.ISSUED: "Issued",
     VoucherEntry.Kind.REDEEMED: "Paid with",
@@ -94,7 +95,7 @@ class VoucherAdmin(Asks, ByRole, ShownAdmin):
     search_fields = ("note",)
     search_help_text = "Search by the whole code, or by the note"
     ordering = ("-issued_at",)
-    actions = (END,)
+    actions = (OPEN, END)
     change_form_outer_before_template = "admin/payments/voucher/_code.html"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Voucher]:
@@ -114,9 +115,11 @@ class VoucherAdmin(Asks, ByRole, ShownAdmin):
         """Name it by the end of its code."""
         return f"Voucher {row}"
 
-    def can_be(self, act: str, row: Voucher) -> bool:  # noqa: ARG002
-        """End what has not ended."""
-        return row.ended_at is None
+    def can_be(self, act: str, row: Any) -> bool:
+        """End what has not ended, or has something on it again; open what has, and cannot be spent."""
+        if act == OPEN:
+            return bool(row.balance_minor) and self.state(row) != "good"
+        return row.ended_at is None or bool(row.balance_minor)
 
     @admin.display(description="code", ordering="code")
     def name(self, voucher: Voucher) -> str:
@@ -186,18 +189,28 @@ class VoucherAdmin(Asks, ByRole, ShownAdmin):
             return vouchers.issue_voucher(
                 organization_id=form.owner().id, amount_minor=asked["amount_minor"], currency=asked["currency"],
                 expires_on=asked["expires_on"], note=asked["note"], issued_by=request.user.pk,
-                actor=staff_at_desk(request),
+                actor=staff_actor(request),
             )  # fmt: skip
         except Refusal as refusal:
             form.put_refusal(refusal)
             return None
+
+    @admin.action(description="Open again: what is left can be spent")
+    def open_vouchers(self, request: HttpRequest, chosen: QuerySet[Voucher]) -> None:
+        """Let what came back be spent."""
+
+        def act(row: Voucher) -> str:
+            opened = vouchers.open_voucher(voucher_id=row.id, actor=staff_actor(request))
+            return f"open again; its last day: {self.last_day(opened)}."
+
+        self.act_on_each(request, chosen, act)
 
     @admin.action(description="End: what is left on it is taken off")
     def end_vouchers(self, request: HttpRequest, chosen: QuerySet[Voucher]) -> None:
         """Let nobody pay with them any more."""
 
         def act(row: Voucher) -> str:
-            vouchers.end_voucher(voucher_id=row.id, actor=staff_at_desk(request))
+            vouchers.end_voucher(voucher_id=row.id, actor=staff_actor(request))
             return "ended; nothing can be paid with it any more."
 
         self.act_on_each(request, chosen, act)

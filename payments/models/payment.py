@@ -4,6 +4,7 @@ from django.db import models
 from django.db.models.functions import Now
 
 from config.kit.display import money_text
+from config.kit.facts import ChainHead
 from config.kit.tokens import make_token
 from config.kit.transitions import Transitions
 from config.tenants.models import Language, TenantModel
@@ -11,7 +12,7 @@ from payments.models.account import ProviderAccount, ProviderName
 from payments.models.voucher import Voucher
 
 
-class Payment(TenantModel):
+class Payment(ChainHead, TenantModel):
     """One checkout at one provider, of one amount. Written by services/payment_rows.py alone."""
 
     class Status(models.TextChoices):
@@ -63,8 +64,6 @@ class Payment(TenantModel):
     failure_code = models.CharField(max_length=80, blank=True, default="")
     looked_at = models.DateTimeField(null=True, blank=True, editable=False)  # when the provider was last asked
     looks = models.PositiveSmallIntegerField(default=0, editable=False)  # how often, for ever longer pauses
-    event_seq = models.PositiveIntegerField(default=0, editable=False)  # head of the chain of facts
-    event_hash = models.CharField(max_length=64, default="", blank=True, editable=False)
 
     class Meta(TenantModel.Meta):
         constraints = [

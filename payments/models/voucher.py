@@ -50,7 +50,7 @@ class VoucherEntry(TenantModel):
     voucher = models.ForeignKey(Voucher, on_delete=models.PROTECT, related_name="entries", db_constraint=False)
     kind = models.CharField(max_length=8, choices=Kind.choices)
     amount_minor = models.IntegerField()  # signed: what it did to the balance
-    source_id = models.UUIDField()  # the payment, the refund, or the voucher itself
+    source_id = models.UUIDField()  # the payment, the refund, the voucher itself; of an end, its fact
     at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta(TenantModel.Meta):

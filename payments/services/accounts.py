@@ -14,6 +14,7 @@ from config.kit.clock import database_now
 from config.kit.facts import Actor
 from config.kit.refusals import NotFound, Refusal, invalid
 from config.kit.secrets import SecretLost, open_secret, seal_secret
+from config.tenants.history import record_organization_event
 from payments.models import ProviderAccount, ProviderName
 from payments.providers import provider_of
 from payments.providers.base import AccountBroken, Endpoint, ProviderDown, ProviderRefused
@@ -65,11 +66,10 @@ def connect_account(*, organization_id: UUID, api_key: str, actor: Actor) -> Pro
         account.account_ref = provider.identify(account)
         account = _as_before(account)
         endpoint = provider.listen(account, events_url(account))
-    if not _keep(account, endpoint):  # somebody else was quicker
+    if not _keep(account, endpoint, actor=actor):  # somebody else was quicker
         with _asked_by_staff():
             provider.stop_listening(account, endpoint.ref)
         raise AlreadyConnected
-    _note(account, "connected", actor)
     return _account(account.id)
 
 
@@ -96,19 +96,27 @@ def _is_same_money(before: ProviderAccount, account: ProviderAccount) -> bool:
         return True
 
 
-def _keep(account: ProviderAccount, endpoint: Endpoint) -> bool:
+def _keep(account: ProviderAccount, endpoint: Endpoint, *, actor: Actor) -> bool:
     """Write a new account, or one that was ended as connected again; False: there is one already."""
-    news = {"endpoint_ref": endpoint.ref, "sealed_webhook_secret": seal_secret(endpoint.secret)}
     try:
-        if account.ended_at:
-            ended = ProviderAccount.objects.filter(id=account.id).exclude(ended_at=None)
-            former = {"sealed_former_secret": account.sealed_webhook_secret, "former_secret_until": _former_until()}
-            return bool(ended.update(sealed_key=account.sealed_key, ended_at=None, **former, **news))
-        for name, value in news.items():
-            setattr(account, name, value)
-        account.save(force_insert=True)
+        with transaction.atomic():
+            is_kept = _write(account, endpoint)
+            if is_kept:
+                _record(account, "account_connected", actor)
+            return is_kept
     except IntegrityError:
         return False
+
+
+def _write(account: ProviderAccount, endpoint: Endpoint) -> bool:
+    news = {"endpoint_ref": endpoint.ref, "sealed_webhook_secret": seal_secret(endpoint.secret)}
+    if account.ended_at:
+        ended = ProviderAccount.objects.filter(id=account.id).exclude(ended_at=None)
+        former = {"sealed_former_secret": account.sealed_webhook_secret, "former_secret_until": _former_until()}
+        return bool(ended.update(sealed_key=account.sealed_key, ended_at=None, **former, **news))
+    for name, value in news.items():
+        setattr(account, name, value)
+    account.save(force_insert=True)
     return True
 
 
@@ -128,16 +136,22 @@ def rotate_webhook_secret(account_id: UUID, *, actor: Actor) -> ProviderAccount:
     provider = provider_of(account.provider)
     with _asked_by_staff():
         endpoint = provider.listen(account, events_url(account))
+    if not _rotate(account, endpoint, actor=actor):  # somebody else was quicker
+        with _asked_by_staff():
+            provider.stop_listening(account, endpoint.ref)
+        raise RotatedLately
+    return _account(account_id)
+
+
+@transaction.atomic
+def _rotate(account: ProviderAccount, endpoint: Endpoint, *, actor: Actor) -> bool:
     rotated = ProviderAccount.objects.filter(id=account.id, endpoint_ref=account.endpoint_ref).update(
         endpoint_ref=endpoint.ref, sealed_webhook_secret=seal_secret(endpoint.secret),
         sealed_former_secret=account.sealed_webhook_secret, former_secret_until=_former_until(),
     )  # fmt: skip
-    if not rotated:  # somebody else was quicker
-        with _asked_by_staff():
-            provider.stop_listening(account, endpoint.ref)
-        raise RotatedLately
-    _note(account, "given a new secret", actor)
-    return _account(account_id)
+    if rotated:
+        _record(account, "account_secret_changed", actor)
+    return bool(rotated)
 
 
 def retire_former_secrets() -> int:
@@ -163,7 +177,7 @@ def _retire(account: ProviderAccount) -> bool:
 def end_account(account_id: UUID, *, actor: Actor) -> ProviderAccount:
     """Take no new payments with it; what was paid goes on: refunds, disputes, events."""
     if ProviderAccount.objects.filter(id=account_id, ended_at=None).update(ended_at=database_now()):
-        _note(_account(account_id), "ended", actor)
+        _record(_account(account_id), "account_ended", actor)
     return _account(account_id)
 
 
@@ -220,5 +234,6 @@ def _account(account_id: UUID) -> ProviderAccount:
     return account
 
 
-def _note(account: ProviderAccount, what: str, actor: Actor) -> None:
-    logger.info("payment account %s was %s by %s %s", account.id, what, actor.kind, actor.id or "")
+def _record(account: ProviderAccount, kind: str, actor: Actor) -> None:
+    told = {"account": str(account.id), "provider": account.provider, "account_ref": account.account_ref}
+    record_organization_event(organization_id=account.organization_id, kind=kind, actor=actor, after=told)

@@ -173,7 +173,8 @@ def post_dispute(dispute: Dispute, kind: Kind) -> LedgerTransaction:
 def post_voucher(voucher: Voucher, kind: Kind, *, amount_minor: int) -> LedgerTransaction:
     """Write that a voucher was given, or that what was left of it has ended."""
     debit, credit = VOUCHER_SIDES[kind]
-    return _post(voucher, kind, debit=debit, credit=credit, amount_minor=amount_minor)
+    occurrence = _times(voucher.id, kind) + 1
+    return _post(voucher, kind, debit=debit, credit=credit, amount_minor=amount_minor, occurrence=occurrence)
 
 
 def has_posted(source_id: UUID, kind: Kind) -> bool:

@@ -4,9 +4,9 @@ A balance is moved by one conditional UPDATE, so that the last pound is spent on
 that an act takes.
 """
 
-import logging
 import secrets
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
@@ -14,19 +14,20 @@ from django.db.models import F, Q
 
 from config.kit.clock import database_now
 from config.kit.display import money_text
-from config.kit.facts import Actor
+from config.kit.facts import SYSTEM, Actor
 from config.kit.ids import CROCKFORD
 from config.kit.refusals import FieldError, NotFound, Refusal, invalid
+from config.tenants.history import record_organization_event
+from config.tenants.models import OrganizationEvent
 from payments.models import LedgerTransaction, Payment, ProviderName, Refund, Voucher, VoucherEntry
 from payments.services import ledger, payment_rows
 from payments.services.balances import require_transaction
-
-logger = logging.getLogger(__name__)
 
 LETTERS = 16  # of 32: 80 bits, nobody guesses one
 GROUP = 4
 MISREAD = str.maketrans({"O": "0", "I": "1", "L": "1"})  # letters that no code has, for the digits they look like
 FIELD = "voucher"
+RETURNED_LASTS = timedelta(days=90)  # what came back can be spent for so long at least
 
 
 class VoucherRefused(Refusal):
@@ -87,7 +88,7 @@ def issue_voucher(
     )  # fmt: skip
     _enter(voucher, VoucherEntry.Kind.ISSUED, amount_minor, voucher.id)
     ledger.post_voucher(voucher, LedgerTransaction.Kind.VOUCHER_ISSUED, amount_minor=amount_minor)
-    logger.info("voucher %s issued by %s %s", voucher.id, actor.kind, actor.id)
+    _record(voucher, "voucher_issued", actor, amount_minor=amount_minor, expires_on=str(expires_on or ""))
     return voucher
 
 
@@ -140,23 +141,56 @@ def return_to_voucher(refund: Refund) -> None:
         raise ValueError(f"refund {refund.id} is not of a voucher")
     Voucher.objects.filter(id=voucher.id).update(balance_minor=F("balance_minor") + refund.amount_minor)
     _enter(voucher, VoucherEntry.Kind.RETURNED, refund.amount_minor, refund.id)
+    _prolong(voucher)
 
 
 @transaction.atomic
 def end_voucher(*, voucher_id: UUID, actor: Actor) -> Voucher:
-    """Take what is left off a voucher for good; again is harmless. Refuses with NotFound."""
-    voucher = Voucher.objects.select_for_update(no_key=True).filter(id=voucher_id).first()
-    if voucher is None:
-        raise NotFound
-    if voucher.ended_at:
+    """Take what is left off a voucher; also what came back since it was ended. Refuses with NotFound.
+
+    Where nothing is left to take off, again is harmless.
+    """
+    voucher = _lock(voucher_id)
+    if voucher.ended_at and not voucher.balance_minor:
         return voucher
     left, voucher.balance_minor, voucher.ended_at = voucher.balance_minor, 0, database_now()
     voucher.save(update_fields=["balance_minor", "ended_at"])
+    fact = _record(voucher, "voucher_ended", actor, amount_minor=left)
     if left:
-        _enter(voucher, VoucherEntry.Kind.ENDED, -left, voucher.id)
+        _enter(voucher, VoucherEntry.Kind.ENDED, -left, fact.id)
         ledger.post_voucher(voucher, LedgerTransaction.Kind.VOUCHER_ENDED, amount_minor=left)
-    logger.info("voucher %s ended by %s %s", voucher.id, actor.kind, actor.id)
     return voucher
+
+
+@transaction.atomic
+def open_voucher(*, voucher_id: UUID, actor: Actor) -> Voucher:
+    """Let what came back to a voucher that had ended, or whose last day is over, be spent for a while.
+
+    Of one that can be spent it changes nothing. Refuses with NotFound, and with VoucherEmpty where nothing is left.
+    """
+    voucher = _lock(voucher_id)
+    is_over = voucher.expires_on is not None and voucher.expires_on < _today()
+    if not voucher.balance_minor:
+        raise VoucherEmpty("Nothing is left on this voucher.", balance_minor=0)
+    if voucher.ended_at or is_over:
+        voucher.ended_at, voucher.expires_on = None, _today() + RETURNED_LASTS if is_over else voucher.expires_on
+        voucher.save(update_fields=["ended_at", "expires_on"])
+        _record(voucher, "voucher_opened", actor, expires_on=str(voucher.expires_on or ""))
+    return voucher
+
+
+def _lock(voucher_id: UUID) -> Voucher:
+    voucher = Voucher.objects.select_for_update(no_key=True).filter(id=voucher_id).first()
+    if voucher is None:
+        raise NotFound
+    return voucher
+
+
+def _prolong(voucher: Voucher) -> None:
+    """Give whoever has money back on a voucher the time to spend it. What staff ended stays so until they open it."""
+    until = _today() + RETURNED_LASTS
+    if Voucher.objects.filter(id=voucher.id, ended_at=None, expires_on__lt=until).update(expires_on=until):
+        _record(voucher, "voucher_prolonged", SYSTEM, expires_on=str(until))
 
 
 def _take(voucher_id: UUID, amount_minor: int) -> bool:
@@ -179,6 +213,11 @@ def _why_not(voucher_id: UUID, amount_minor: int) -> Refusal:
 
 def _today() -> date:
     return database_now().astimezone(UTC).date()
+
+
+def _record(voucher: Voucher, kind: str, actor: Actor, **after: Any) -> OrganizationEvent:
+    told = {"voucher": str(voucher.id), "currency": voucher.currency, **after}
+    return record_organization_event(organization_id=voucher.organization_id, kind=kind, actor=actor, after=told)
 
 
 def _enter(voucher: Voucher, kind: VoucherEntry.Kind, amount_minor: int, source_id: UUID) -> None:

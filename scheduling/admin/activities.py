@@ -1,5 +1,6 @@
 """What is sold, and to whom."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from django import forms
@@ -7,11 +8,13 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from config.kit.admin import AnyModelForm, KeptAdmin, KeptInline
+from config.kit.admin import AnyModelForm, KeptAdmin, KeptInline, told_of
+from config.kit.facts import Actor
 from config.kit.money import is_currency
+from config.kit.visitors import staff_actor
 from config.tenants.scoping import OWNER_FILTER, ByRole, PartByRole
 from scheduling.models import Activity, Extra, Reservation, Unit
-from scheduling.services import catalogue
+from scheduling.services import catalogue, events
 
 if TYPE_CHECKING:  # Django's classes take no type arguments when they run
     UnitInlineFormSet = forms.BaseInlineFormSet[Unit, Activity, forms.ModelForm[Unit]]
@@ -123,6 +126,8 @@ class ExtraInline(PartByRole, KeptInline):
 
 
 WHOLE = 100
+A_DAY = "1440 is a day."
+LONGEST_OFFER = 1440  # minutes
 KIND_STAYS = "The kind stays once an activity was published. Add another activity for another kind."
 
 
@@ -135,14 +140,33 @@ def _was_on_sale(activity: Activity) -> bool:
 class ActivityForm(LenientForm):
     """An activity belongs to the organization of its venue."""
 
-    defaulted = ("smallest_party", "notice_days", "balance_days")
+    defaulted = (
+        "smallest_party", "notice_days", "balance_days", "change_until_minutes", "change_fee_minor",
+        "cancel_until_minutes", "cancel_fee_percent", "late_cancel_fee_percent", "offer_minutes",
+    )  # fmt: skip
 
     class Meta:
         labels = {
             "deposit_percent": "deposit, in percent",
             "balance_days": "the rest is due so many days before",
+            "customers_may_change": "customers may change the time, and how many come",
+            "change_until_minutes": "until so many minutes before the start",
+            "change_fee_minor": "fee for another time, in pence or cents",
+            "customers_may_transfer": "customers may hand a booking over",
+            "customers_may_cancel": "customers may cancel",
+            "cancel_until_minutes": "in good time: so many minutes before the start",
+            "cancel_fee_percent": "kept of the price in good time, in percent",
+            "late_cancel_fee_percent": "kept of the price later, in percent",
+            "waitlist_open": "waiting list",
+            "offer_minutes": "a free place is kept for whoever's turn it is, in minutes",
         }
-        help_texts = {"deposit_percent": "Of the price, to be paid online at once. Empty: all of it."}
+        help_texts = {
+            "deposit_percent": "Of the price, to be paid online at once. Empty: all of it.",
+            "change_until_minutes": A_DAY,
+            "cancel_until_minutes": A_DAY,
+            "cancel_fee_percent": "0: all of it goes back.",
+            "late_cancel_fee_percent": "100: nothing goes back.",
+        }
 
     def clean_currency(self) -> str:
         """It is one that the world knows: ISO 4217."""
@@ -173,12 +197,24 @@ class ActivityForm(LenientForm):
         percent = values.get("deposit_percent")
         if percent is not None and not 1 <= percent < WHOLE:
             self.add_error("deposit_percent", "A deposit is 1 to 99 percent; leave it empty for all.")
+        self._check_terms(values)
         smallest, largest = values.get("smallest_party"), values.get("largest_party")
         if smallest is not None and smallest < 1:
             self.add_error("smallest_party", "A party is 1 person or more.")
         elif smallest is not None and largest is not None and largest < smallest:
             self.add_error("largest_party", "The largest party is smaller than the smallest.")
         return values
+
+    def _check_terms(self, values: Mapping[str, Any]) -> None:
+        """Who cancels late keeps no more than who cancels in good time."""
+        early, late = values.get("cancel_fee_percent"), values.get("late_cancel_fee_percent")
+        if late is not None and late > WHOLE:
+            self.add_error("late_cancel_fee_percent", "At most 100 percent can be kept.")
+        elif early is not None and late is not None and early > late:
+            self.add_error("cancel_fee_percent", "That is more than is kept of who cancels later.")
+        minutes = values.get("offer_minutes")
+        if minutes is not None and not 1 <= minutes <= LONGEST_OFFER:
+            self.add_error("offer_minutes", "1 minute to 1440, which is a day.")
 
 
 @admin.register(Activity)
@@ -187,10 +223,21 @@ class ActivityAdmin(ByRole, KeptAdmin):
 
     form = ActivityForm
     inlines = (UnitInline, ExtraInline)
-    fields = (
-        "venue", "name", "slug", "summary", "kind", "status", "currency", "price_reference", "capacity",
-        "hold_minutes", "opens_days_before", "closes_minutes_before", "notice_days",
-        "smallest_party", "largest_party", "pay_on_arrival", "deposit_percent", "balance_days",
+    fieldsets = (
+        (None, {"fields": ("venue", "name", "slug", "summary", "kind", "status")}),
+        ("Places", {"fields": ("capacity", "smallest_party", "largest_party")}),
+        ("When it can be booked", {"fields": (
+            "opens_days_before", "closes_minutes_before", "notice_days", "hold_minutes",
+        )}),
+        ("Money", {"fields": ("currency", "price_reference", "pay_on_arrival", "deposit_percent", "balance_days")}),
+        ("Changing and cancelling", {
+            "description": "For bookings from now on. Who has booked keeps the terms of that day.",
+            "fields": (
+                "customers_may_cancel", "cancel_until_minutes", "cancel_fee_percent", "late_cancel_fee_percent",
+                "customers_may_change", "change_until_minutes", "change_fee_minor", "customers_may_transfer",
+            ),
+        }),
+        ("When it is full", {"fields": ("waitlist_open", "offer_minutes")}),
     )  # fmt: skip
     list_display = ("name", "organization", "venue", "kind", "status", "currency", "pay_on_arrival")
     list_filter = ("status", "kind", OWNER_FILTER)
@@ -209,6 +256,13 @@ class ActivityAdmin(ByRole, KeptAdmin):
         obj.organization_id = obj.venue.organization_id
         super().save_model(request, obj, form, change)
 
+    def record(self, row: Activity, actor: Actor, *, before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
+        """Write what is sold, and on what terms, from now on."""
+        events.record_schedule_event(
+            organization_id=row.organization_id, activity_id=row.id, actor=actor, before=before, after=after,
+            kind="activity_changed" if before else "activity_added",
+        )  # fmt: skip
+
     def save_related(self, request: HttpRequest, form: AnyModelForm, formsets: Any, change: bool) -> None:
         """Save units and extras, then tell the displays: a price may have changed, or what is asked of a party."""
         super().save_related(request, form, formsets, change)
@@ -216,10 +270,21 @@ class ActivityAdmin(ByRole, KeptAdmin):
         catalogue.announce_activity(activity_id=form.instance.id)
 
     def save_formset(self, request: HttpRequest, form: AnyModelForm, formset: Any, change: bool) -> None:  # noqa: ARG002
-        """Give units and extras to the activity's organization."""
+        """Give units and extras to the activity's organization, and say what is new about them."""
+        activity, actor = form.instance, staff_actor(request)
         for row in formset.save(commit=False):
-            row.organization_id = form.instance.organization_id
+            row.organization_id = activity.organization_id
             row.save()
+        for each in formset.forms:
+            if not each.has_changed():
+                continue
+            kind, is_new = each.instance._meta.model_name, each.instance in formset.new_objects
+            before, after = told_of(each)
+            events.record_schedule_event(
+                organization_id=activity.organization_id, activity_id=activity.id, actor=actor,
+                kind=f"{kind}_added" if is_new else f"{kind}_changed", before={} if is_new else before,
+                after={kind: str(each.instance.pk), **after},
+            )  # fmt: skip
 
     def can_be(self, act: str, row: Activity) -> bool:
         """Offer the moves that its transition table knows."""
@@ -242,7 +307,7 @@ class ActivityAdmin(ByRole, KeptAdmin):
 
     def _set_status(self, request: HttpRequest, activities: QuerySet[Activity], status: Activity.Status) -> None:
         def act(activity: Activity) -> str:
-            catalogue.set_activity_status(activity_id=activity.id, status=status)
+            catalogue.set_activity_status(activity_id=activity.id, status=status, actor=staff_actor(request))
             return f"{status.value}."
 
         self.act_on_each(request, activities, act)

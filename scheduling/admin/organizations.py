@@ -1,24 +1,34 @@
 """Tenants. Their page is here, since what suspends one also takes its sessions off sale."""
 
 import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.template.loader import render_to_string
+from django.utils.safestring import SafeString, mark_safe
 
 from config.kit.admin import AnyModelForm, KeptAdmin
+from config.kit.facts import Actor
 from config.kit.money import is_currency
+from config.kit.visitors import staff_actor
+from config.tenants.history import record_organization_event
 from config.tenants.models import Organization
 from config.tenants.scoping import ByRole
 from scheduling.models import Activity
+from scheduling.organization_timeline import timeline_of_organization
 from scheduling.services import catalogue
 
 if TYPE_CHECKING:
     from django.forms import TextInput as WideInput
 else:
     from unfold.widgets import UnfoldAdminTextInputWidget as WideInput
+
+
+SHORTEST_RETENTION = 30  # the constraint's
 
 
 class CurrenciesField(forms.CharField):
@@ -57,6 +67,28 @@ class OrganizationForm(AnyModelForm):
         help_text="Such as EUR, CHF. An activity is sold in one of them; nothing is converted.",
     )  # fmt: skip
 
+    class Meta:
+        labels = {
+            "language": "language of letters",
+            "reminder_hours": "reminder, in hours before the start",
+            "consent_under_age": "consent of an adult is asked for below the age of",
+            "retention_days": "personal data is kept for, in days after the last session",
+            "outcome_policy": "of whom nobody has said anything",
+        }
+        help_texts = {
+            "reminder_hours": "0: no reminder.",
+            "consent_under_age": "Empty: nobody is asked.",
+            "retention_days": "30 or more. Then names and addresses are erased by themselves; bookings and sums stay.",
+            "outcome_policy": "Switched on by you, and told so in each booking's story.",
+        }
+
+    def clean_retention_days(self) -> int:
+        """Not so short that a refund could not be told to anybody."""
+        days = int(self.cleaned_data["retention_days"])
+        if days < SHORTEST_RETENTION:
+            raise forms.ValidationError(f"Keep it for {SHORTEST_RETENTION} days at least.", code="too_short")
+        return days
+
     def clean_currency(self) -> str:
         """It is one that the world knows: ISO 4217."""
         currency = str(self.cleaned_data["currency"]).upper()
@@ -81,7 +113,13 @@ class OrganizationAdmin(ByRole, KeptAdmin):
     """Whether it may sell is the site's word, not its own: no role includes the two actions."""
 
     form = OrganizationForm
-    fields = ("name", "slug", "currency", "other_currencies", "status", "created_at")
+    fieldsets = (
+        (None, {"fields": ("name", "slug", "status", "created_at")}),
+        ("Money", {"fields": ("currency", "other_currencies")}),
+        ("Customers", {"fields": ("language", "reminder_hours", "consent_under_age", "retention_days")}),
+        ("At a session's end", {"fields": ("outcome_policy",)}),
+        ("What happened", {"fields": ("story",)}),
+    )
     list_display = ("name", "slug", "currency", "status")
     list_filter = ("status",)
     search_fields = ("name", "slug")
@@ -90,7 +128,23 @@ class OrganizationAdmin(ByRole, KeptAdmin):
 
     def get_readonly_fields(self, request: HttpRequest, obj: Organization | None = None) -> tuple[str, ...]:  # noqa: ARG002
         """The slug stands in addresses that people have kept."""
-        return ("status", "created_at", "slug") if obj else ("status", "created_at")
+        return ("status", "created_at", "story", *(("slug",) if obj else ()))
+
+    def get_fieldsets(self, request: HttpRequest, obj: Organization | None = None) -> Any:
+        """Nothing has happened yet to a new one."""
+        every = super().get_fieldsets(request, obj)
+        return every if obj else every[:-1]
+
+    @admin.display(description="")
+    def story(self, organization: Organization) -> SafeString:
+        """Tell it from the facts."""
+        html = render_to_string("admin/_timeline.html", {"entries": timeline_of_organization(organization)})
+        return mark_safe(html)  # noqa: S308 a template's own output: it has escaped all
+
+    def record(self, row: Organization, actor: Actor, *, before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
+        """Write its new settings: among them those by which policies act."""
+        kind = "organization_changed" if before else "organization_added"
+        record_organization_event(organization_id=row.id, kind=kind, actor=actor, before=before, after=after)
 
     def can_be(self, act: str, row: Organization) -> bool:
         """Suspend what may sell, and the other way about."""
@@ -110,7 +164,8 @@ class OrganizationAdmin(ByRole, KeptAdmin):
         self, request: HttpRequest, organizations: QuerySet[Organization], status: Organization.Status
     ) -> None:
         def act(organization: Organization) -> str:
-            catalogue.set_organization_status(organization_id=organization.id, status=status)
+            actor = staff_actor(request)
+            catalogue.set_organization_status(organization_id=organization.id, status=status, actor=actor)
             return f"{status.value}."
 
         self.act_on_each(request, organizations, act)

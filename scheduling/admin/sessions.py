@@ -17,7 +17,7 @@ from django.utils.safestring import SafeString, mark_safe
 
 from config.kit.admin import ShownAdmin
 from config.kit.display import money_text
-from config.kit.facts import Actor, ActorKind
+from config.kit.visitors import staff_actor
 from config.tenants.scoping import OWNER_FILTER, ByRole
 from scheduling.availability import LAPSED, staff_reasons
 from scheduling.fill import Fill
@@ -196,7 +196,7 @@ class SessionAdmin(ByRole, ShownAdmin):
         """Take no new bookings."""
 
         def act(session: Session) -> str:
-            sessions.close_session(session_id=session.id, actor=_staff(request))
+            sessions.close_session(session_id=session.id, actor=staff_actor(request))
             return "closed for new bookings."
 
         self.act_on_each(request, chosen, act)
@@ -206,7 +206,7 @@ class SessionAdmin(ByRole, ShownAdmin):
         """Take bookings again."""
 
         def act(session: Session) -> str:
-            sessions.reopen_session(session_id=session.id, actor=_staff(request))
+            sessions.reopen_session(session_id=session.id, actor=staff_actor(request))
             return "open for bookings again."
 
         self.act_on_each(request, chosen, act)
@@ -216,7 +216,7 @@ class SessionAdmin(ByRole, ShownAdmin):
         """Say for good that they do not take place; whoever is booked stands against it."""
 
         def act(session: Session) -> str:
-            sessions.cancel_session(session_id=session.id, actor=_staff(request))
+            sessions.cancel_session(session_id=session.id, actor=staff_actor(request))
             return "cancelled; nobody was booked."
 
         self.act_on_each(request, chosen, act)
@@ -227,11 +227,6 @@ class SessionAdmin(ByRole, ShownAdmin):
         self.act_on_each(
             request, chosen, lambda session: _drift_text(reservations.recalculate_capacity(session_id=session.id))
         )
-
-
-def _staff(request: HttpRequest) -> Actor:
-    """Return who is at the desk, as facts name them."""
-    return Actor(kind=ActorKind.STAFF, channel="admin", id=request.user.pk)
 
 
 def _rendered(template: str, context: dict[str, Any]) -> SafeString:

@@ -1,6 +1,7 @@
 """Places with a clock of their own, and who may show their widget."""
 
 import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from django import forms
@@ -10,6 +11,9 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 
 from config.kit.admin import AnyModelForm, KeptAdmin
+from config.kit.facts import Actor
+from config.kit.visitors import staff_actor
+from config.tenants.history import record_organization_event
 from config.tenants.scoping import OWNER_FILTER, ByRole
 from scheduling.feeds import feed_path
 from scheduling.models import Venue
@@ -98,12 +102,20 @@ class VenueAdmin(ByRole, KeptAdmin):
             context["feed"] = request.build_absolute_uri(feed_path(venue))
         return super().render_change_form(request, context, *args, **kwargs)
 
+    def record(self, row: Venue, actor: Actor, *, before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
+        """Write what became of it: where its widget may be shown, what it is called."""
+        kind = "venue_changed" if before else "venue_added"
+        told = {"venue": str(row.id), **after}
+        record_organization_event(
+            organization_id=row.organization_id, kind=kind, actor=actor, before=before, after=told
+        )
+
     @admin.action(description="New calendar address: the old one ends")
     def renew_feed_addresses(self, request: HttpRequest, venues: QuerySet[Venue]) -> None:
         """End the addresses that somebody has who should not."""
 
         def act(venue: Venue) -> str:
-            catalogue.renew_feed_address(venue_id=venue.id)
+            catalogue.renew_feed_address(venue_id=venue.id, actor=staff_actor(request))
             return "its calendar has a new address; the old one has ended."
 
         self.act_on_each(request, venues, act)

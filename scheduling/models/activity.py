@@ -4,6 +4,7 @@ from typing import Self
 
 from django.db import models
 
+from config.kit.facts import ChainHead
 from config.kit.transitions import Transitions
 from config.tenants.models import Organization, TenantModel
 from scheduling.models.venue import Venue
@@ -17,7 +18,7 @@ class ActivityQuerySet(models.QuerySet["Activity"]):
         return self.filter(status=Activity.Status.PUBLISHED, organization__status=Organization.Status.ACTIVE)
 
 
-class Activity(TenantModel):
+class Activity(ChainHead, TenantModel):
     """What is sold: places in a session, groups by level, instructor time or opening hours."""
 
     class Kind(models.TextChoices):
@@ -69,8 +70,6 @@ class Activity(TenantModel):
     offer_minutes = models.PositiveSmallIntegerField(db_default=30, default=30)  # for which an offer is kept
     # One statement can decide a bare party: no dated prices, no limits on its size. Kept true by catalogue.py.
     plain_hold = models.BooleanField(db_default=True, default=True, editable=False)
-    event_seq = models.PositiveIntegerField(db_default=0, default=0, editable=False)  # head of the chain of facts
-    event_hash = models.CharField(max_length=64, db_default="", default="", blank=True, editable=False)
     pay_on_arrival = models.BooleanField(default=False)
     # To be paid online at once, in percent of the price; the rest is due so many days before the start. None: all.
     deposit_percent = models.PositiveSmallIntegerField(null=True, blank=True)

@@ -8,41 +8,62 @@ from uuid import UUID
 from django.db import connection, transaction
 from django.db.models import F
 
+from config.kit.facts import Actor
 from config.kit.refusals import NotFound, invalid
+from config.kit.retries import retry_on_deadlock
+from config.tenants.history import record_organization_event
 from config.tenants.models import Organization
 from scheduling.models import Activity, Venue
-from scheduling.services import capacity
+from scheduling.services import capacity, events
 
+MOVED = {
+    Activity.Status.PUBLISHED: "activity_published",
+    Activity.Status.DRAFT: "activity_withdrawn",
+    Activity.Status.DISCONTINUED: "activity_discontinued",
+}  # the facts
 REFRESH_BATCH = 500  # sessions locked at once
 
 
 @transaction.atomic
-def set_activity_status(*, activity_id: UUID, status: Activity.Status) -> Activity:
-    """Move an activity to another status; bookings stay as they are, only new sale begins or ends.
+def set_activity_status(*, activity_id: UUID, status: Activity.Status, actor: Actor) -> None:
+    """Move an activity to another status, and say so; bookings stay as they are, only new sale begins or ends.
 
     Refuses a step that the transition table does not know, and publishing what has no default unit to be priced by.
     """
-    activity = Activity.objects.select_for_update(no_key=True).filter(id=activity_id).first()
-    if activity is None:
+    before = write_activity_status(activity_id=activity_id, status=status)
+    if before.status != status:
+        events.record_schedule_event(
+            organization_id=before.organization_id, activity_id=activity_id, kind=MOVED[status], actor=actor,
+            before={"status": before.status}, after={"status": status},
+        )  # fmt: skip
+
+
+def write_activity_status(*, activity_id: UUID, status: Activity.Status) -> Activity:
+    """Move it in the caller's transaction, the fact is the caller's; return the activity as it was before."""
+    before = Activity.objects.select_for_update(no_key=True).filter(id=activity_id).first()
+    if before is None:
         raise NotFound
-    if activity.status == status:
-        return activity
-    if not Activity.TRANSITIONS.allows(activity.status, status):
-        raise invalid("status", "illegal_transition", f"An activity cannot go from {activity.status} to {status}.")
-    if status == Activity.Status.PUBLISHED and not activity.units.filter(is_default=True).exists():
+    if before.status == status:
+        return before
+    if not Activity.TRANSITIONS.allows(before.status, status):
+        raise invalid("status", "illegal_transition", f"An activity cannot go from {before.status} to {status}.")
+    if status == Activity.Status.PUBLISHED and not before.units.filter(is_default=True).exists():
         raise invalid("units", "no_default_unit", "Say first what one place costs: there is no default unit.")
-    activity.status = status
-    activity.save(update_fields=["status"])
-    refresh_on_sale(organization_id=activity.organization_id, activity_id=activity.id)
-    capacity.announce([], [activity.id])
-    return activity
+    Activity.objects.filter(id=activity_id).update(status=status)
+    refresh_on_sale(organization_id=before.organization_id, activity_id=activity_id)
+    capacity.announce([], [activity_id])
+    return before
 
 
+@retry_on_deadlock
 @transaction.atomic
-def set_organization_status(*, organization_id: UUID, status: Organization.Status) -> None:
-    """Let an organization sell, or stop it; bookings stay as they are."""
-    Organization.objects.filter(id=organization_id).update(status=status)
+def set_organization_status(*, organization_id: UUID, status: Organization.Status, actor: Actor) -> None:
+    """Let an organization sell, or stop it, and say so; bookings stay as they are."""
+    if not Organization.objects.filter(id=organization_id).exclude(status=status).update(status=status):
+        return
     refresh_on_sale(organization_id=organization_id)
+    kind = "organization_activated" if status == Organization.Status.ACTIVE else "organization_suspended"
+    record_organization_event(organization_id=organization_id, kind=kind, actor=actor, after={"status": status})
 
 
 def announce_activity(*, activity_id: UUID) -> None:
@@ -77,9 +98,13 @@ def refresh_plain_hold(*, activity_id: UUID) -> bool:
     return bool(row[0])
 
 
-def renew_feed_address(*, venue_id: UUID) -> None:
+@transaction.atomic
+def renew_feed_address(*, venue_id: UUID, actor: Actor) -> None:
     """End a venue's calendar address, and every copy of it; its page shows the new one."""
     Venue.objects.filter(id=venue_id).update(feed_version=F("feed_version") + 1)
+    owner = Venue.objects.values_list("organization_id", flat=True).get(id=venue_id)
+    told = {"venue": str(venue_id)}
+    record_organization_event(organization_id=owner, kind="feed_address_renewed", actor=actor, after=told)
 
 
 def refresh_on_sale(*, organization_id: UUID, activity_id: UUID | None = None) -> int:

@@ -25,7 +25,7 @@ from scheduling.change_words import plural
 from scheduling.effects import Effects, what_moved
 from scheduling.models import Activity, ScheduleChange, ScheduleException, Venue
 from scheduling.services import capacity, events, exceptions, price_changes, schedules, session_effects, sessions
-from scheduling.services.catalogue import set_activity_status
+from scheduling.services.catalogue import write_activity_status
 from scheduling.services.session_effects import TimetablePlan
 
 Kind = ScheduleChange.Kind
@@ -223,7 +223,7 @@ def _discontinue(scope: Scope, _asked: Mapping[str, Any]) -> Planned:
     effects = session_effects.plan_end_of_sale(activity)
 
     def write() -> None:
-        set_activity_status(activity_id=activity.id, status=Activity.Status.DISCONTINUED)
+        write_activity_status(activity_id=activity.id, status=Activity.Status.DISCONTINUED)
 
     return Planned(effects, write, "activity_discontinued", {})
 

@@ -13,7 +13,7 @@ from scheduling.display_cache import move_versions
 from scheduling.models import Activity, Session
 from scheduling.services.catalogue import refresh_on_sale, set_activity_status
 from scheduling.services.reservations import reserve_slot
-from tests.factories import hold, lapse, make_activity, make_session, make_sessions, make_venue
+from tests.factories import STAFF, hold, lapse, make_activity, make_session, make_sessions, make_venue
 
 pytestmark = pytest.mark.django_db
 
@@ -228,16 +228,16 @@ def test_what_was_shown_as_free_is_checked_again_when_it_is_taken(client: Client
 def test_drafts_do_not_exist_and_discontinued_or_suspended_ones_are_not_on_sale(client: Client) -> None:
     session = make_session()
     path = f"sessions/{session.id}/availability"
-    set_activity_status(activity_id=session.activity_id, status=Activity.Status.DISCONTINUED)
+    set_activity_status(activity_id=session.activity_id, status=Activity.Status.DISCONTINUED, actor=STAFF)
     assert [reason["code"] for reason in get(client, path).json()["reasons"]] == ["not_on_sale"]
-    set_activity_status(activity_id=session.activity_id, status=Activity.Status.PUBLISHED)
+    set_activity_status(activity_id=session.activity_id, status=Activity.Status.PUBLISHED, actor=STAFF)
     assert get(client, path).json()["available"] is True
     Organization.objects.filter(id=session.organization_id).update(status="suspended")
     refresh_on_sale(organization_id=session.organization_id)
     body = {"session": str(session.id), "party_size": 1, "email": "a@example.org"}
     refused = client.post("/api/v1/reservations", body, content_type="application/json")
     assert (refused.status_code, refused.json()["reasons"]) == (409, ["not_on_sale"])
-    set_activity_status(activity_id=session.activity_id, status=Activity.Status.DRAFT)
+    set_activity_status(activity_id=session.activity_id, status=Activity.Status.DRAFT, actor=STAFF)
     assert get(client, path).status_code == 404
 
 

@@ -175,6 +175,7 @@ def test_the_applications_role_owns_nothing_and_deletes_next_to_nothing() -> Non
         "kit_idempotencykey",
         "payments_paymenteventdetail",
         "scheduling_scheduleeventdetail",
+        "tenants_organizationeventdetail",
     ]
     assert rows("SELECT has_table_privilege('bookings_bookingevent', 'UPDATE')") == [(False,)]
 

@@ -6,7 +6,7 @@ from uuid import UUID
 from bookings.models import PromoCode
 from bookings.services.promo_code_issue import PromoTerms, create_promo_code
 from config.tenants.models import Organization
-from tests.factories import make_account, make_organization
+from tests.factories import STAFF, make_account, make_organization
 
 
 def sells_online(organization: Organization | None = None) -> Organization:
@@ -20,5 +20,8 @@ def make_code(organization_id: UUID, activities: tuple[UUID, ...] = (), **terms:
     """Make the code SUMMER: ten percent off, unless said otherwise."""
     plain = {"code": "SUMMER"} | ({} if "amount_minor" in terms else {"percent": 10})
     return create_promo_code(
-        organization_id=organization_id, terms=PromoTerms(**{**plain, **terms}), activities=activities
+        organization_id=organization_id,
+        terms=PromoTerms(**{**plain, **terms}),
+        activities=activities,
+        actor=STAFF,
     )

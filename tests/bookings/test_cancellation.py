@@ -18,9 +18,9 @@ from bookings.services.lifecycle import IllegalTransition, VersionMoved
 from config.kit.facts import SYSTEM, Actor, ActorKind
 from config.kit.idempotency import Claim
 from config.kit.refusals import InvalidRequest, NotFound
-from scheduling.models import Reservation, Session
+from scheduling.models import Activity, Reservation, Session
 from tests.concurrency.races import Places, places_of
-from tests.factories import CUSTOMER, book, make_activity, make_session, shift_session
+from tests.factories import CUSTOMER, book, make_activity, make_session, shift_session, stranger
 
 pytestmark = pytest.mark.django_db
 
@@ -209,3 +209,23 @@ def test_the_people_of_a_cancelled_line_can_be_booked_again_without_being_called
     again = book(session)
     assert again.lines.get().duplicate_override_of is None
     assert check_invariants() == []
+
+
+def test_who_has_booked_keeps_the_terms_of_that_day_and_who_books_next_has_the_new_ones() -> None:
+    activity = make_activity(price_minor=1000, cancel_fee_percent=0, late_cancel_fee_percent=50, change_fee_minor=0)
+    session = make_session(activity, starts_in=SOON)
+    before = book(session, contact=stranger())
+    stricter = {"customers_may_cancel": False, "cancel_fee_percent": 40, "change_fee_minor": 500}
+    Activity.objects.filter(id=activity.id).update(**stricter)
+    after = book(session, contact=stranger())
+    assert cancel(before).total_minor == 0  # free of charge, as they were promised
+    with pytest.raises(ChangeNotAllowed):
+        cancel(after)
+    assert cancel(after, actor=DESK).fee_minor + after.lines.get().fee_minor == 400
+
+
+def test_a_line_from_before_terms_were_kept_with_it_has_those_of_the_activity() -> None:
+    activity = make_activity(price_minor=1000, cancel_fee_percent=10)
+    booking = book(make_session(activity, starts_in=SOON))
+    Line.objects.filter(booking=booking).update(terms=None)
+    assert cancel(booking).total_minor == 100

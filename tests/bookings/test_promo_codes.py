@@ -19,7 +19,7 @@ from payments.models import Payment
 from scheduling.models import PriceRule, Session, Unit
 from scheduling.services.assessing import Party
 from tests.bookings.selling import make_code
-from tests.factories import ANNA, CUSTOMER, make_activity, make_extra, make_organization, make_session, stranger
+from tests.factories import ANNA, CUSTOMER, STAFF, make_activity, make_extra, make_organization, make_session, stranger
 
 pytestmark = pytest.mark.django_db
 
@@ -72,7 +72,7 @@ def of_yesterday(session: Session) -> None:
 
 
 def ended(session: Session) -> None:
-    end_promo_code(promo_code_id=make_code(session.organization_id).id)
+    end_promo_code(promo_code_id=make_code(session.organization_id).id, actor=STAFF)
 
 
 def used_up(session: Session) -> None:
@@ -244,7 +244,7 @@ def test_a_booking_keeps_its_price_and_a_move_is_priced_anew_with_its_code() -> 
     promo = make_code(session.organization_id)
     booking = book_with(session)
     Unit.objects.filter(activity=session.activity).update(price_minor=1500)
-    end_promo_code(promo_code_id=promo.id)
+    end_promo_code(promo_code_id=promo.id, actor=STAFF)
 
     found = Booking.objects.get(id=booking.id)
     line = found.lines.get()
@@ -356,7 +356,10 @@ def test_a_code_is_in_use_once_and_free_again_when_it_was_ended() -> None:
     with pytest.raises(InvalidRequest, match="already"):
         make_code(organization.id, code="summer")
     make_code(make_organization().id)
-    assert end_promo_code(promo_code_id=first.id).ended_at == end_promo_code(promo_code_id=first.id).ended_at
+    assert (
+        end_promo_code(promo_code_id=first.id, actor=STAFF).ended_at
+        == end_promo_code(promo_code_id=first.id, actor=STAFF).ended_at
+    )
     assert make_code(organization.id).id != first.id
 
 

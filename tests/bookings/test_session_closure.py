@@ -108,7 +108,21 @@ def test_who_held_places_before_the_closing_keeps_that_promise_and_has_the_same_
     with pytest.raises(NotBookable):
         hold(session)
     booking = confirm(held)
+    fact = booking.events.get(kind="session_closed_offers")
+    assert (fact.after["lines"], fact.actor_kind) == ([str(line_of(booking).id)], "system")
+    assert statuses(session) == ["open", "open"]  # staff call them, too
     assert cancel(booking).total_minor == 0
+    assert statuses(session) == ["open", "refund"]
+    assert check_invariants() == []
+
+
+def test_who_books_what_was_only_closed_for_sale_is_offered_nothing_since_it_takes_place(session: Session) -> None:
+    held = hold(session)
+    sessions.close_session(session_id=session.id, actor=DESK)
+    booking = confirm(held)
+    assert not booking.events.filter(kind="session_closed_offers").exists()
+    with pytest.raises(ChangeNotAllowed):
+        cancel(booking)
 
 
 def test_a_line_that_staff_keep_is_under_the_terms_again(session: Session) -> None:

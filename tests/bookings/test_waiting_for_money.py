@@ -127,6 +127,17 @@ def test_a_closing_puts_nobody_of_it_on_the_work_list(unpaid: Booking) -> None:
     assert "session_closed_offers" not in kinds_of(unpaid.id)
 
 
+def test_who_pays_after_a_closing_has_the_places_and_is_offered_what_everybody_was() -> None:
+    waiting = begin(sale())
+    close_with_offers(session_id=session_of(waiting).id, actor=STAFF, reason="The boat is broken.")
+    booking = pay(waiting)
+    assert kinds_of(booking.id)[-1] == "session_closed_offers"
+    assert (booking.status, AffectedLine.objects.get().line.booking_id) == ("confirmed", booking.id)
+    cancellation.cancel_booking(booking_id=booking.id, actor=CUSTOMER)
+    assert (AffectedLine.objects.get().status, [amount for amount, *_ in refunds_of(booking)]) == ("refund", [1000])
+    assert check_invariants() == []
+
+
 def test_held_places_keep_a_session_from_being_called_off_and_an_order_that_is_over_does_not() -> None:
     session = sale()
     waiting = begin(session)

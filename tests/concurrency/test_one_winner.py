@@ -3,7 +3,7 @@
 import random
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 
 import pytest
@@ -23,16 +23,22 @@ pytestmark = pytest.mark.usefixtures("committed_db")
 
 ROUNDS = 1000
 LANES = 2
-BRINK_SECONDS = 0.008  # how far from its end a hold is at most when the race for it begins
+DEADLOCK = {"OperationalError"}  # who writes the reservation before its session meets who comes the other way
+BRINK_SECONDS = 0.008  # how far from its end a hold is at most when the first race for it begins
+NEARER, FARTHER = 0.85, 1.2  # for the next one, when it was confirmed, and when not: so that both win, on any machine
 
 Confirm = Callable[[Reservation], object]
 
 
 class Lane:
-    """Three threads, hold after hold: one confirms it while its time runs out, one sweeps, one wants its place."""
+    """Three threads, hold after hold: one confirms it while its time runs out, one sweeps, one wants its place.
+
+    How near the brink is follows from who won so far.
+    """
 
     def __init__(self, holds: Sequence[Reservation], confirm: Confirm) -> None:
         self.holds = holds
+        self.brink = BRINK_SECONDS
         self.confirm = confirm
         self.start = threading.Barrier(3, timeout=20)
 
@@ -43,6 +49,7 @@ class Lane:
     def run(self, act: Callable[[Reservation], object]) -> list[object]:
         outcomes: list[object] = []
         for reservation in self.holds:
+            self.start.wait()  # nobody is brought to the brink while others are at the round before
             try:
                 outcomes.append(act(reservation))
             except Exception as error:  # noqa: BLE001 every outcome counts
@@ -54,29 +61,40 @@ class Lane:
             cursor.execute(
                 "UPDATE scheduling_reservation SET held_at = clock_timestamp() - interval '10 minutes',"
                 " expires_at = clock_timestamp() + %s::float8 * interval '1 second' WHERE id = %s",
-                [random.uniform(0.001, BRINK_SECONDS), reservation.id],
+                [random.uniform(0, self.brink), reservation.id],
             )
         self.start.wait()
-        return self.confirm(reservation)
+        try:
+            confirmed = self.confirm(reservation)
+        except Exception:
+            self.brink *= FARTHER
+            raise
+        self.brink *= NEARER
+        return confirmed
 
     def sweep(self, _: Reservation) -> object:
         self.start.wait()
-        time.sleep(random.uniform(0, 2 * BRINK_SECONDS))
+        time.sleep(random.uniform(0, 2 * self.brink))
         return reservations.release_expired_reservations()
 
     def buy(self, reservation: Reservation) -> object:
         self.start.wait()
-        time.sleep(random.uniform(0, 2 * BRINK_SECONDS))
+        time.sleep(random.uniform(0, 2 * self.brink))
         return hold(reservation.session)
 
 
-def race_to_the_brink(rounds: int, confirm: Confirm) -> tuple[list[Reservation], list[object], list[object]]:
-    """Return the holds of so many rounds, and for each what came of confirming it and of buying its place."""
+def race_to_the_brink(
+    rounds: int, confirm: Confirm, *, swept: Collection[str] = ()
+) -> tuple[list[Reservation], list[object], list[object]]:
+    """Return the holds of so many rounds, and for each what came of confirming it and of buying its place.
+
+    The sweep ends well each time, or, against a confirmation that locks nothing, as `swept` allows.
+    """
     holds = [hold(session) for session in make_sessions(rounds, capacity=1)]
     lanes = [Lane(holds[number::LANES], confirm) for number in range(LANES)]
     outcomes = race([act for lane in lanes for act in lane.acts()])
     by_act = [[outcome for lane in outcomes[act::3] for outcome in as_list(lane)] for act in range(3)]
-    assert set(tally(by_act[1])) == {"int"}
+    assert set(tally(by_act[1])) <= {"int", *swept}
     return [reservation for lane in lanes for reservation in lane.holds], by_act[0], by_act[2]
 
 
@@ -130,7 +148,7 @@ def naive_confirm(reservation: Reservation) -> object:
 
 @pytest.mark.usefixtures("no_transition_trigger")
 def test_a_place_has_two_owners_when_the_confirmation_does_not_lock() -> None:
-    _, confirmed, bought = race_to_the_brink(50, naive_confirm)
+    _, confirmed, bought = race_to_the_brink(50, naive_confirm, swept=DEADLOCK)
 
     both = [
         c for c, b in zip(confirmed, bought, strict=True) if isinstance(c, Reservation) and isinstance(b, Reservation)
@@ -140,7 +158,7 @@ def test_a_place_has_two_owners_when_the_confirmation_does_not_lock() -> None:
 
 
 def test_the_database_itself_refuses_to_confirm_what_expired_when_only_the_lock_is_left_out() -> None:
-    _, confirmed, _ = race_to_the_brink(50, naive_confirm)
+    _, confirmed, _ = race_to_the_brink(50, naive_confirm, swept=DEADLOCK)
 
     assert "IntegrityError" in tally(confirmed)
     assert live_by_session() <= {0, 1}

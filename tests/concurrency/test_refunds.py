@@ -30,6 +30,7 @@ from tests.payments.money import (
     make_account,
     paid,
     paid_online,
+    request_all,
     said_of_refund,
 )
 
@@ -40,16 +41,10 @@ pytestmark = pytest.mark.usefixtures("committed_db")
 WORKERS = 6
 
 
-def request_all(reference: UUID, amount_minor: int) -> list[Refund]:
-    with transaction.atomic():
-        lock_payments(reference)
-        return refunds.request_refunds(reference=reference, amount_minor=amount_minor, reason=GOODWILL, actor=STAFF)
-
-
 def test_eight_who_ask_at_once_get_back_what_was_paid_and_no_more() -> None:
     payment = paid(make_account(), 5000)
-    outcomes = race([partial(give_back, payment, 1000) for _ in range(8)])
-    assert tally(outcomes) == {"Refund": 5, "RefundTooLarge": 3}
+    outcomes = race([partial(request_all, payment.reference, 1000) for _ in range(8)])
+    assert tally(outcomes) == {"list": 5, "RefundTooLarge": 3}
     assert balance_of(payment.reference).returning_minor == 5000
 
 
@@ -65,10 +60,11 @@ def test_acts_on_one_reference_ask_for_what_is_left_of_several_payments() -> Non
 def test_without_lock_and_look_the_database_refuses_what_is_too_much(monkeypatch: pytest.MonkeyPatch) -> None:
     """The control: with the guard out, more is asked than was paid, and the trigger is what stops it."""
     payment = paid(make_account(), 5000)
-    monkeypatch.setattr(refunds, "lock_payment", lambda payment_id: Payment.objects.get(id=payment_id))
-    monkeypatch.setattr(refunds, "_require_left", lambda *_: None)
-    outcomes = race([partial(give_back, payment, 1000) for _ in range(8)])
-    assert tally(outcomes) == {"Refund": 5, "IntegrityError": 3}
+    monkeypatch.setattr(refunds, "_payments_back", lambda _: [Payment.objects.get(id=payment.id)])
+    monkeypatch.setattr(refunds, "left_by_payment", lambda payments: {each.id: each.amount_minor for each in payments})
+    asked = transaction.atomic(partial(refunds.request_refunds, reason=GOODWILL, actor=STAFF))
+    outcomes = race([partial(asked, reference=payment.reference, amount_minor=1000) for _ in range(8)])
+    assert tally(outcomes) == {"list": 5, "IntegrityError": 3}
 
 
 def test_workers_that_race_for_a_refund_ask_the_bank_once(

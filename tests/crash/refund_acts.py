@@ -16,7 +16,7 @@ from payments.services.refunds import RefundTooLarge
 from payments.services.vouchers import VoucherEmpty
 from tests.crash.acts import STAFF, Scene
 from tests.crash.failpoints import EXIT_CODE
-from tests.payments.money import ask_back
+from tests.payments.money import give_back
 
 
 def redeem(scene: Scene) -> None:
@@ -70,7 +70,7 @@ def submit_and_die_before_asking(scene: Scene) -> None:
 
 def _request(payment_id: str, amount_minor: int) -> None:
     with suppress(RefundTooLarge):
-        ask_back(Payment.objects.get(id=payment_id).reference, amount_minor)
+        give_back(Payment.objects.get(id=payment_id), amount_minor)
 
 
 REFUND_ACTS: Mapping[str, Callable[[Scene], None]] = {

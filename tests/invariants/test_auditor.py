@@ -11,10 +11,12 @@ from django.core.management import call_command
 from alerts.services import auditor
 from bookings.models import Booking
 from config.kit.idempotency import Claim
+from config.tenants.models import Organization, OrganizationEvent
 from scheduling.models import Reservation, Session
+from scheduling.services.catalogue import set_organization_status
 from scheduling.services.reservations import reserve_slot
 from scheduling.tasks import SWEEP_RAN, release_expired_reservations
-from tests.factories import book, hold, make_session
+from tests.factories import STAFF, book, hold, make_session
 
 pytestmark = pytest.mark.usefixtures("committed_db")
 
@@ -164,3 +166,15 @@ def test_the_command_prints_the_offender_and_exits_with_one(
 def test_i22_finds_a_cancelled_session_with_somebody_booked(session: Session, booking: Booking) -> None:
     corrupt("UPDATE scheduling_session SET status = 'cancelled' WHERE id = %s", [session.id])
     assert ("I22", session.id) in found()
+
+
+def test_i10_and_i12_find_what_was_left_out_or_rewritten_of_an_organizations_story(session: Session) -> None:
+    organization = session.organization
+    for status in ("suspended", "active"):
+        set_organization_status(organization_id=organization.id, status=Organization.Status(status), actor=STAFF)
+    assert found() == set()
+    rewritten = OrganizationEvent.objects.filter(organization=organization, seq=1)
+    corrupt("UPDATE tenants_organizationevent SET actor_id = uuid7() WHERE id = %s", [rewritten.get().id])
+    assert found() == {("I12", organization.id)}
+    corrupt("DELETE FROM tenants_organizationevent WHERE id = %s", [rewritten.get().id])
+    assert ("I10", organization.id) in found()

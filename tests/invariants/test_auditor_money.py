@@ -31,7 +31,7 @@ from tests.factories import (
     pay,
 )  # fmt: skip
 from tests.invariants.test_auditor import corrupt, found
-from tests.payments.money import ask_back
+from tests.payments.money import request_all
 
 pytestmark = pytest.mark.usefixtures("committed_db")
 
@@ -123,7 +123,7 @@ def test_i04_asks_for_the_deposit_alone_and_counts_what_is_disputed(booking: Boo
 def test_i04_counts_money_that_goes_back_and_not_what_staff_sent_back_at_the_provider(
     booking: Booking, payment: Payment
 ) -> None:
-    [refund] = ask_back(payment.reference, 1)
+    [refund] = request_all(payment.reference, 1)
     assert found() == {("I04", booking.id)}
     corrupt("UPDATE payments_refund SET reason = 'at_provider' WHERE id = %s", [refund.id])
     assert found() == set()
@@ -142,7 +142,7 @@ def test_i05_finds_money_without_a_live_booking_once_news_had_its_time(
     corrupt(LONG_AGO, [payment.id])
     assert {("I05", payment.id), ("I06", booking.id)} <= found()
     owed = 500 if status == "cancelled" else 0
-    ask_back(payment.reference, 2000 - owed, reason=Refund.Reason.CANCELLED)
+    request_all(payment.reference, 2000 - owed, reason=Refund.Reason.CANCELLED)
     assert not {("I05", payment.id), ("I06", booking.id)} & found()
 
 

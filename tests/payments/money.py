@@ -17,8 +17,9 @@ from config.kit.secrets import seal_secret
 from config.tenants.models import Organization
 from payments.models import LedgerEntry, Payment, PaymentEvent, ProviderAccount, Refund, Voucher
 from payments.providers.base import DisputeOutcome, Outcome, RefundOutcome, State
-from payments.services import charges, refunds, vouchers
-from payments.services.balances import lock_payments
+from payments.services import charges, refund_rows, refunds, vouchers
+from payments.services.balances import left_by_payment, lock_payment, lock_payments
+from payments.services.refunds import RefundTooLarge
 from tests.factories import make_organization
 from tests.payments.bank.shop import SUCCEEDS, Shop
 
@@ -83,18 +84,20 @@ def redeemed(voucher: Voucher, amount_minor: int, *, reference: UUID | None = No
         )
 
 
-def give_back(payment: Payment, amount_minor: int | None = None) -> Refund:
-    """Ask that a payment goes back, all of it unless it is said how much."""
-    return ask_back(payment.reference, amount_minor or payment.amount_minor)[0]
+@transaction.atomic
+def give_back(payment: Payment, amount_minor: int | None = None, *, actor: Actor = STAFF) -> Refund:
+    """Let just this payment go back, whatever else was paid with it: all of it, unless it is said how much."""
+    locked, asked = lock_payment(payment.id), amount_minor or payment.amount_minor
+    if asked > left_by_payment([locked])[locked.id]:
+        raise RefundTooLarge
+    return refund_rows.add(locked, asked, reason=GOODWILL, actor=actor)
 
 
 @transaction.atomic
-def ask_back(
-    reference: UUID, amount_minor: int, *, reason: Refund.Reason = GOODWILL, actor: Actor = STAFF
-) -> list[Refund]:
+def request_all(reference: UUID, amount_minor: int, *, reason: Refund.Reason = GOODWILL) -> list[Refund]:
     """Ask that so much of what was paid for a reference goes back, as the acts on it do."""
     lock_payments(reference)
-    return refunds.request_refunds(reference=reference, amount_minor=amount_minor, reason=reason, actor=actor)
+    return refunds.request_refunds(reference=reference, amount_minor=amount_minor, reason=reason, actor=STAFF)
 
 
 def said_of_refund(payment: Payment, state: State, ref: str, **more: Any) -> RefundOutcome:

@@ -44,6 +44,7 @@ ACTS = st.one_of(
     st.tuples(st.just("issue"), minor),
     st.tuples(st.just("redeem"), pick, minor),
     st.tuples(st.just("end"), pick),
+    st.tuples(st.just("open"), pick),
     st.tuples(st.just("refund"), pick, minor),
     st.tuples(st.just("refund_any"), minor),
     st.tuples(st.just("hand_back"), pick),
@@ -75,6 +76,11 @@ class Money:
     def end(self, number: int) -> None:
         with_one(
             Voucher.objects.order_by("id"), number, lambda row: vouchers.end_voucher(voucher_id=row.id, actor=STAFF)
+        )
+
+    def open(self, number: int) -> None:
+        with_one(
+            Voucher.objects.order_by("id"), number, lambda row: vouchers.open_voucher(voucher_id=row.id, actor=STAFF)
         )
 
     def refund(self, number: int, amount: int) -> None:

@@ -7,7 +7,7 @@ from config.kit.facts import Actor, ActorKind
 from config.kit.ids import uuid7
 from payments.models import Payment, PaymentEvent, PaymentEventDetail
 from payments.services.privacy import export_payments, forget_payers
-from tests.payments.money import ask_back, make_account, paid
+from tests.payments.money import give_back, make_account, paid
 
 pytestmark = pytest.mark.django_db
 
@@ -20,7 +20,7 @@ def test_a_payers_address_and_what_lies_beside_the_facts_go_and_the_money_stays(
     theirs, elsewhere, others = (paid(account) for _ in range(3))
     Payment.objects.filter(id=others.id).update(payer_email=BEN)
     abroad = paid(make_account())  # of another organization
-    ask_back(theirs.reference, 100, actor=A_PERSON)
+    give_back(theirs, 100, actor=A_PERSON)
     before = list(PaymentEvent.objects.order_by("id").values())
     with transaction.atomic():
         forget_payers(
@@ -36,11 +36,11 @@ def test_an_export_has_payments_and_refunds_and_no_other_payers_address() -> Non
     account, reference = make_account(), uuid7()
     first, second = (paid(account, amount, reference=reference) for amount in (4500, 500))
     Payment.objects.filter(id=second.id).update(payer_email=BEN)
-    [refund] = ask_back(reference, 100, actor=A_PERSON)
+    refund = give_back(first, 100, actor=A_PERSON)
     paid(account)
     found = export_payments([reference], email=ANNA)
     assert [(row["id"], row["amount_minor"], row["payer_email"]) for row in found[reference]] == [
         (first.id, 4500, ANNA), (second.id, 500, ""),
     ]  # fmt: skip
-    assert [[each["id"] for each in row["refunds"]] for row in found[reference]] == [[], [refund.id]]
+    assert [[each["id"] for each in row["refunds"]] for row in found[reference]] == [[refund.id], []]
     assert list(found) == [reference]

@@ -1,14 +1,16 @@
 """Stored value: given, spent in parts, given back, ended; refused in words."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 from django.db import transaction
 
+from alerts.services.auditor import check_invariants
 from config.kit.clock import database_now
 from config.kit.ids import CROCKFORD, uuid7
 from config.kit.refusals import InvalidRequest, NotFound
+from config.tenants.models import OrganizationEvent
 from payments.models import Payment, Voucher
 from payments.services import vouchers
 from payments.services.balances import balance_of
@@ -140,3 +142,55 @@ def test_ending_a_voucher_takes_what_is_left_off_it_once() -> None:
     assert accounts() == {"bookings": -400, "given": 400}
     with pytest.raises(NotFound):
         vouchers.end_voucher(voucher_id=uuid7(), actor=STAFF)
+
+
+# What came back ---------------------------------------------------------------------------------------------------
+
+
+def day(days: int) -> date:
+    return database_now().date() + timedelta(days=days)
+
+
+@pytest.mark.parametrize(("last_day", "then"), [(-1, 90), (0, 90), (89, 90), (90, 90), (200, 200), (None, None)])
+def test_what_came_back_can_be_spent_for_ninety_days_at_least(last_day: int | None, then: int | None) -> None:
+    voucher = make_voucher(make_organization().id, 1000)
+    payment = redeemed(voucher, 1000)
+    Voucher.objects.filter(id=voucher.id).update(expires_on=None if last_day is None else day(last_day))
+    give_back(payment, 300)
+    assert (balance(voucher), voucher.expires_on) == (300, None if then is None else day(then))
+    told = OrganizationEvent.objects.filter(kind="voucher_prolonged").count()
+    assert told == (0 if last_day in (90, 200, None) else 1)
+    assert redeemed(voucher, 300).status == "succeeded"
+
+
+def test_what_came_back_to_an_ended_voucher_waits_until_staff_open_it_or_take_it_off() -> None:
+    voucher = make_voucher(make_organization().id, 1000, expires_on=day(5))
+    first, second = (redeemed(voucher, amount) for amount in (300, 200))
+    vouchers.end_voucher(voucher_id=voucher.id, actor=STAFF)
+    with pytest.raises(VoucherEmpty):
+        vouchers.open_voucher(voucher_id=voucher.id, actor=STAFF)
+    give_back(first)
+    with pytest.raises(VoucherExpired):
+        redeemed(voucher, 300)
+    vouchers.end_voucher(voucher_id=voucher.id, actor=STAFF)  # again: what came back goes, too
+    give_back(second)
+    for _ in range(2):
+        opened = vouchers.open_voucher(voucher_id=voucher.id, actor=STAFF)
+        assert (opened.ended_at, opened.expires_on) == (None, day(5))
+    redeemed(voucher, 200)
+    assert entries(voucher) == [
+        ("issued", 1000), ("redeemed", -300), ("redeemed", -200), ("ended", -500), ("returned", 300), ("ended", -300),
+        ("returned", 200), ("redeemed", -200),
+    ]  # fmt: skip
+    assert accounts() == {"bookings": -200, "given": 200}
+    kinds = list(OrganizationEvent.objects.order_by("seq").values_list("kind", flat=True))
+    assert kinds == ["voucher_issued", "voucher_ended", "voucher_ended", "voucher_opened"]
+    assert check_invariants() == []
+
+
+def test_a_voucher_whose_last_day_is_over_is_opened_for_ninety_days() -> None:
+    voucher = make_voucher(make_organization().id, 1000)
+    Voucher.objects.filter(id=voucher.id).update(expires_on=day(-3))
+    assert vouchers.open_voucher(voucher_id=voucher.id, actor=STAFF).expires_on == day(90)
+    with pytest.raises(NotFound):
+        vouchers.open_voucher(voucher_id=uuid7(), actor=STAFF)

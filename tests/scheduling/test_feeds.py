@@ -17,7 +17,7 @@ from scheduling.feeds import feed_path
 from scheduling.models import Activity, Session, Venue
 from scheduling.services import capacity
 from scheduling.services.catalogue import renew_feed_address
-from tests.factories import ANNA, book, hold, make_activity, make_session, make_sessions, make_venue
+from tests.factories import ANNA, STAFF, book, hold, make_activity, make_session, make_sessions, make_venue
 from tests.staff.admin_site import page_address
 from tests.staff.conftest import make_member
 
@@ -109,7 +109,7 @@ def test_without_the_right_token_there_is_no_such_page(client: Client, activity:
 
 def test_a_new_address_ends_the_old_one(client: Client, activity: Activity) -> None:
     old = feed_path(activity.venue)
-    renew_feed_address(venue_id=activity.venue_id)
+    renew_feed_address(venue_id=activity.venue_id, actor=STAFF)
     activity.venue.refresh_from_db()
     assert (client.get(old).status_code, client.get(feed_path(activity.venue)).status_code) == (404, 200)
 

@@ -24,7 +24,7 @@ from scheduling.services.generation import (
     plan_activity,
 )
 from scheduling.services.schedules import publish_schedule
-from tests.factories import book, hold, make_activity, make_session, make_venue
+from tests.factories import STAFF, book, hold, make_activity, make_session, make_venue
 from tests.scheduling.test_timetable import any_rules
 
 WEEK = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
@@ -206,13 +206,13 @@ def test_each_date_is_made_by_the_version_in_force() -> None:
 @pytest.mark.django_db
 def test_sessions_of_a_draft_are_made_but_not_on_sale_until_it_is_published() -> None:
     activity = scheduled()
-    set_activity_status(activity_id=activity.id, status=Activity.Status.DRAFT)
+    set_activity_status(activity_id=activity.id, status=Activity.Status.DRAFT, actor=STAFF)
     future = datetime.now(UTC).date() + timedelta(days=400)
     ScheduleVersion.objects.update(effective_from=future)
     generate(activity, start=future, days=1)
     on_sale = Session.objects.values_list("on_sale", flat=True)
     assert set(on_sale) == {False}
-    set_activity_status(activity_id=activity.id, status=Activity.Status.PUBLISHED)
+    set_activity_status(activity_id=activity.id, status=Activity.Status.PUBLISHED, actor=STAFF)
     assert set(on_sale.all()) == {True}
 
 

@@ -14,7 +14,17 @@ from scheduling.services import capacity
 from scheduling.services.assessing import NotBookable
 from scheduling.services.catalogue import refresh_on_sale, set_activity_status
 from scheduling.services.reservations import release_reservation
-from tests.factories import book, hold, lapse, make_activity, make_organization, make_session, make_unit, make_venue
+from tests.factories import (
+    STAFF,
+    book,
+    hold,
+    lapse,
+    make_activity,
+    make_organization,
+    make_session,
+    make_unit,
+    make_venue,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -198,7 +208,7 @@ def test_the_default_unit_is_one_and_takes_one_place() -> None:
 def test_an_activity_without_a_default_unit_is_not_published_and_sells_nothing() -> None:
     activity = make_activity(price_minor=None, status="draft")
     with pytest.raises(Exception, match="default unit"):
-        set_activity_status(activity_id=activity.id, status=Activity.Status.PUBLISHED)
+        set_activity_status(activity_id=activity.id, status=Activity.Status.PUBLISHED, actor=STAFF)
     session = make_session(make_activity(price_minor=None))
     with pytest.raises(Exception, match="cannot be booked"):
         hold(session)

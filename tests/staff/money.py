@@ -8,7 +8,7 @@ from config.kit.clock import database_now
 from config.tenants.models import Organization
 from payments.models import Payment, ProviderAccount, Reconciliation
 from payments.services.disputes import apply_dispute_outcome
-from tests.payments.money import give_back, make_account, make_voucher, paid, said_of_dispute
+from tests.payments.money import STAFF, give_back, make_account, make_voucher, paid, said_of_dispute
 
 DIFFERENCES = [
     {"kind": "missing_here", "ref": "txn_1", "currency": "GBP", "ours_minor": None, "theirs_minor": 4500,
@@ -37,7 +37,9 @@ def make_money(booking: Booking) -> None:
     account = account_of(organization)
     apply_dispute_outcome(account.id, said_of_dispute(payment, "open", is_withdrawn=False, amount_minor=100))
     make_voucher(organization.id)
-    create_promo_code(organization_id=organization.id, terms=PromoTerms(f"SPRING-{booking.number}", percent=10))
+    create_promo_code(
+        organization_id=organization.id, terms=PromoTerms(f"SPRING-{booking.number}", percent=10), actor=STAFF
+    )
     Reconciliation.objects.create(
         organization=organization, account=account, since=now - timedelta(hours=1), until=now,
         checked=2, differences=DIFFERENCES, open_count=1,

@@ -16,7 +16,7 @@ from payments.models import (
 )
 from payments.services.balances import balance_of
 from scheduling.models import Session
-from tests.factories import make_activity, make_organization, make_session
+from tests.factories import STAFF, make_activity, make_organization, make_session
 from tests.payments.money import make_account, make_voucher
 from tests.staff.admin_site import act, list_address, messages_of, page_address
 from tests.staff.conftest import SignIn
@@ -73,7 +73,10 @@ def test_a_voucher_and_a_promo_code_are_ended_by_those_who_may(sign_in: SignIn) 
     organization = make_organization()
     rows: tuple[tuple[Model, str], ...] = (
         (make_voucher(organization.id), "end_vouchers"),
-        (create_promo_code(organization_id=organization.id, terms=PromoTerms("SPRING", percent=10)), "end_promo_codes"),
+        (
+            create_promo_code(organization_id=organization.id, terms=PromoTerms("SPRING", percent=10), actor=STAFF),
+            "end_promo_codes",
+        ),
     )
     for row, name in rows:
         act(sign_in(organization, "auditor"), name, row)
@@ -108,7 +111,7 @@ def test_a_promo_code_is_made_for_some_activities_and_says_what_it_gives(sign_in
 )
 def test_a_wrong_promo_code_is_refused_in_words(sign_in: SignIn, wrong: dict[str, str], words: str) -> None:
     organization = make_organization()
-    create_promo_code(organization_id=organization.id, terms=PromoTerms("TAKEN", percent=10))
+    create_promo_code(organization_id=organization.id, terms=PromoTerms("TAKEN", percent=10), actor=STAFF)
     form = {"code": "SPRING", "percent": "15", "currency": "GBP", **wrong}
     assertContains(sign_in(organization).post(list_address(PromoCode) + "add/", form), words, status_code=422)
     assert PromoCode.objects.count() == 1
@@ -157,7 +160,7 @@ def test_a_callers_promo_code_and_voucher_count_and_wrong_ones_are_said_at_their
     sign_in: SignIn, session: Session
 ) -> None:
     client, organization = sign_in(session.organization, "reception"), session.organization
-    create_promo_code(organization_id=organization.id, terms=PromoTerms("SPRING", percent=10))
+    create_promo_code(organization_id=organization.id, terms=PromoTerms("SPRING", percent=10), actor=STAFF)
     voucher = make_voucher(organization.id, 5000)
     wrong = client.post(desk_of(session), caller(session, promo_code="WINTER", voucher="nothing"))
     assertContains(wrong, "We know no promo code like this", status_code=wrong.status_code)
@@ -195,7 +198,8 @@ def test_an_activity_is_sold_in_a_currency_of_its_organization_and_asks_a_sane_d
 
 def test_an_organization_takes_other_currencies_and_keeps_what_it_sells_in(sign_in: SignIn) -> None:
     organization = make_activity(currency="EUR").organization
-    form = {"name": organization.name, "currency": "GBP", "other_currencies": "eur, chf"}
+    form = {"name": organization.name, "currency": "GBP", "other_currencies": "eur, chf", "language": "en",
+            "reminder_hours": 24, "retention_days": 1095, "outcome_policy": "by_staff"}  # fmt: skip
     client = sign_in(organization, "owner")
     assert client.post(page_address(organization), form).status_code == 302
     organization.refresh_from_db()

@@ -99,6 +99,7 @@ ACTS = {
     "refresh_payments": ("owner", "manager", "reception"),
     "retry_refunds": ("owner", "manager"),
     "hand_back_refunds": ("owner", "manager"),
+    "open_vouchers": ("owner", "manager"),
     "end_vouchers": ("owner", "manager"),
     "end_promo_codes": ("owner", "manager"),
     "check_accounts": ("owner", "manager"),

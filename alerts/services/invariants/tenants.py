@@ -1,11 +1,17 @@
-"""Of whose rows they are."""
+"""Of organizations, and of whose rows the others are."""
 
 from collections.abc import Iterator
 
 from django.apps import apps
 from django.db import models
 
-from alerts.services.invariants.base import Invariant
+from alerts.services.invariants.base import Invariant, unbroken, whole
+
+# By organizations.
+ORGANIZATION_INVARIANTS = [
+    whole("tenants_organizationevent", head="tenants_organization", subject="organization"),
+    unbroken("tenants_organizationevent", head="tenants_organization", subject="organization"),
+]
 
 
 def tenant_invariants() -> Iterator[Invariant]:

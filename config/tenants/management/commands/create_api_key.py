@@ -4,7 +4,10 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
+from django.db import transaction
 
+from config.kit.facts import SYSTEM
+from config.tenants.history import record_organization_event
 from config.tenants.models import ApiKey, Organization
 
 
@@ -25,5 +28,8 @@ class Command(BaseCommand):
         if organization is None:
             known = ", ".join(Organization.objects.order_by("slug").values_list("slug", flat=True))
             raise CommandError(f"There is no organization {options['organization']!r}. Known: {known or 'none'}.")
-        _, text = ApiKey.issue(organization_id=organization.id, name=options["name"], scopes=options["scope"])
+        with transaction.atomic():
+            key, text = ApiKey.issue(organization_id=organization.id, name=options["name"], scopes=options["scope"])
+            told = {"api_key": str(key.id), "prefix": key.prefix, "scopes": key.scopes}
+            record_organization_event(organization_id=organization.id, kind="api_key_issued", actor=SYSTEM, after=told)
         self.stdout.write(text)
