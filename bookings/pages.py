@@ -8,9 +8,10 @@ from zoneinfo import ZoneInfo
 from bookings.labels import WORDS, Label, label_of
 from bookings.models import Booking, Line
 from bookings.money_pages import Money, money_of
-from bookings.policies import Act
+from bookings.policies import Act, Situation
 from bookings.services import amendments
 from bookings.services.amendments import Case
+from bookings.terms_words import terms_in_words
 from bookings.timeline import Told, story_of
 from config.kit.clock import database_now
 from config.kit.facts import Actor, ActorKind
@@ -31,6 +32,7 @@ class BasketLine:
     activity: Activity
     zone: ZoneInfo
     still_free: int  # for a lapsed one: what a fresh hold could take
+    terms: str  # on which it is booked, in words
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,7 @@ def basket_page(basket: UUID) -> BasketPage:
     is_booked = any(reservation.status == Reservation.Status.CONFIRMED for reservation in reservations)
     free = {} if is_held or is_booked else _free_now([r.session_id for r in reservations])
     expires_at = min(reservation.expires_at for reservation in reservations)
-    lines = tuple(_line(reservation, free) for reservation in reservations)
+    lines = tuple(_line(reservation, free, at=now) for reservation in reservations)
     begun = _booking_of(reservations)
     return BasketPage(
         basket=basket,
@@ -97,10 +99,12 @@ def _booking_of(reservations: list[Reservation]) -> Booking | None:
     return rows.select_related("customer").first()
 
 
-def _line(reservation: Reservation, free: dict[UUID, int]) -> BasketLine:
-    activity = reservation.session.activity
-    still_free = free.get(reservation.session_id, 0)
-    return BasketLine(reservation, reservation.session, activity, activity.venue.zone, still_free)
+def _line(reservation: Reservation, free: dict[UUID, int], *, at: datetime) -> BasketLine:
+    session, activity = reservation.session, reservation.session.activity
+    zone, still_free = activity.venue.zone, free.get(session.id, 0)
+    situation = Situation(amendments.terms_now(activity), session.starts_at, session.ends_at, at)
+    words = terms_in_words(situation, zone=zone, currency=activity.currency, price_minor=reservation.amount_minor)
+    return BasketLine(reservation, session, activity, zone, still_free, words)
 
 
 def _free_now(session_ids: list[UUID]) -> dict[UUID, int]:
@@ -117,6 +121,7 @@ class ManagedLine:
     is_live: bool
     is_released: bool  # its session will not take place, or stands outside the timetable
     may: frozenset[Act]
+    terms: str  # on which it was booked, in words; empty: nothing can be done any more
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,5 +181,9 @@ def _managed(case: Case, line: Line, *, is_booked: bool) -> ManagedLine:
     """Say what of a line can still be changed."""
     is_live = is_booked and line.status == Line.Status.LIVE
     may = frozenset(act for act in Act if is_live and not case.obstacles(act, [line]))
-    zone = line.session.activity.venue.zone
-    return ManagedLine(line, zone, is_live, is_live and line.id in case.released, may)
+    zone, is_released = line.session.activity.venue.zone, is_live and line.id in case.released
+    words = ""
+    if is_live and not is_released and case.now < line.session.starts_at:
+        currency, price = case.booking.currency, amendments.net_of(line)
+        words = terms_in_words(case.situation(line), zone=zone, currency=currency, price_minor=price)
+    return ManagedLine(line, zone, is_live, is_released, may, words)

@@ -20,12 +20,13 @@ from config.kit import idempotency
 from config.kit.clock import database_now
 from config.kit.facts import Actor, ActorKind
 from config.kit.idempotency import Claim
-from config.kit.refusals import Refusal, invalid
+from config.kit.refusals import InvalidRequest, Refusal, invalid
 from payments.methods import PaymentMethod, settling_method
 from payments.services import charges
 from scheduling.effects import CLOSE
-from scheduling.models import Session
+from scheduling.models import Activity, Session
 from scheduling.services import capacity
+from scheduling.services.assessing import too_much_money
 
 LONGEST_NOTE = 500
 VENUE = frozenset({ActorKind.STAFF, ActorKind.API_KEY})  # who act for the venue
@@ -86,6 +87,9 @@ class Case:
         booking = self.booking
         fees = booking.fee_minor + fee_minor
         total = policies.total_of(money, fee_minor=fees, rebate_minor=booking.rebate_minor)
+        errors = too_much_money(total, booking.currency, path="party_size")
+        if errors:
+            raise InvalidRequest(errors[0].detail, errors=errors)
         return Consequence(
             currency=booking.currency, old_total_minor=booking.total_minor, total_minor=total,
             fee_minor=fee_minor + line_fees_minor, places=places, obstacles=obstacles,
@@ -94,7 +98,12 @@ class Case:
 
 def terms_of(line: Line) -> Terms:
     """Return the terms on which a line was booked."""
-    return Terms.of(line.terms or {name: getattr(line.session.activity, name) for name in COLUMNS})
+    return Terms.of(line.terms) if line.terms else terms_now(line.session.activity)
+
+
+def terms_now(activity: Activity) -> Terms:
+    """Return the terms on which an activity is booked now."""
+    return Terms.of({name: getattr(activity, name) for name in COLUMNS})
 
 
 def money_of(line: Line) -> LineMoney:

@@ -17,11 +17,12 @@ from bookings.discounts import discounts_of
 from bookings.models import Booking, Line, PromoCode
 from bookings.services import promo_codes
 from bookings.services.verdicts import CurrencyNotAccepted, LineVerdict, Order, TotalDiffers
-from config.kit.refusals import FieldError, Refusal
+from config.kit.refusals import FieldError, InvalidRequest, Refusal
 from payments.methods import PaymentMethod, settling_method
 from payments.models import Voucher
 from payments.services import charges, vouchers
 from scheduling.models import Session
+from scheduling.services.assessing import too_much_money
 from scheduling.wall_clock import load_zone
 
 SOLD = (
@@ -60,7 +61,8 @@ def price_booking(order: Order, lines: Sequence[LineVerdict]) -> Priced:
     quote, voucher, of_voucher = _with_voucher(order, quote, organization_id=owner, at=now)
     quote, of_payment = _with_method(order, quote, sold, organization_id=owner, at=now)
     refusals = (
-        *_currency(order, quote.currency, sold), *of_code, *of_voucher, *_another_total(order, quote), *of_payment,
+        *_currency(order, quote.currency, sold), *_too_much(quote), *of_code, *of_voucher,
+        *_another_total(order, quote), *of_payment,
     )  # fmt: skip
     priced = tuple(
         replace(line, money=money, terms=_terms(sold[line.session_id]))
@@ -101,6 +103,12 @@ def _currency(order: Order, currency: str, sold: Sold) -> Iterator[Refusal]:
         yield _not_accepted(currency, list(dict.fromkeys(accepted)))
     elif order.terms.currency not in ("", currency):
         yield _not_accepted(order.terms.currency, [currency])
+
+
+def _too_much(quote: BookingQuote) -> Iterator[Refusal]:
+    errors = too_much_money(sum(line.amount_minor for line in quote.lines), quote.currency, path="lines")
+    if errors:
+        yield InvalidRequest(errors[0].detail, errors=errors)
 
 
 def _not_accepted(currency: str, accepted: list[str]) -> CurrencyNotAccepted:

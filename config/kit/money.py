@@ -36,6 +36,11 @@ def exponent(currency: str) -> int:
     return ISO_DIGITS.get(currency, get_currency_precision(currency))
 
 
+# The most that a column holds. What comes to more is refused before it is written: an array of integers, which is how
+# several rows are inserted at once, would wrap round.
+MOST_MINOR = 2**31 - 1
+
+
 def amount_of(minor: int, currency: str) -> Decimal:
     """Return minor units as an exact decimal: 4500 GBP is 45.00."""
     return Decimal(minor).scaleb(-exponent(currency))

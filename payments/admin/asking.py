@@ -13,14 +13,15 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
 from config.kit.admin import AskingMay, ShownAdmin
-from config.kit.money import minor_of
+from config.kit.display import money_text
+from config.kit.money import MOST_MINOR, minor_of
 from config.kit.refusals import Refusal
 from config.tenants.models import Organization
 from config.tenants.reauthentication import is_fresh, require_password
 from config.tenants.scoping import within
 
 LEAST = Decimal("0.001")  # the finest that any currency has
-MOST = 20_000_000  # in whole pounds or euros: what fits, in pence, into the database's integer
+MOST = 20_000_000  # in whole pounds or euros
 
 if TYPE_CHECKING:
 
@@ -73,13 +74,20 @@ class MoneyForm(forms.Form):
             self.add_error(name if name in self.fields else None, error.detail)
 
     def minor(self, name: str, currency: str) -> int | None:
-        """Return an amount in minor units; say at its field when it is finer than the currency. Empty: None."""
+        """Return an amount in minor units; say at its field when it is finer than the currency, or too much for us.
+
+        Empty: None.
+        """
         amount: Decimal | None = self.cleaned_data.get(name)
         try:
-            return None if amount is None else minor_of(amount, currency)
+            minor = None if amount is None else minor_of(amount, currency)
         except ValueError as error:
             self.add_error(name, str(error))
             return None
+        if minor is not None and minor > MOST_MINOR:
+            self.add_error(name, f"At most {money_text(MOST_MINOR, currency)}.")
+            return None
+        return minor
 
 
 class ConfirmedForm(MoneyForm):

@@ -8,6 +8,8 @@ from typing import Any
 from uuid import UUID
 
 from config.kit.clock import database_now
+from config.kit.display import money_text
+from config.kit.money import MOST_MINOR
 from config.kit.refusals import FieldError, InvalidRequest, Refusal
 from scheduling import availability
 from scheduling.availability import Availability
@@ -93,8 +95,17 @@ def assess_parties(parties: Sequence[Party], sessions: Mapping[UUID, Session], *
             free = session.capacity_total - session.places_held - session.places_booked - taken[session.id]
             quote = offer.quote(party.wanted, row_of(session, offer, now=at, free=free))
             taken[session.id] += quote.places
-        found.append(Assessed(party, session, offer, tuple(wrong), quote))
+            wrong = too_much_money(quote.amount_minor, offer.activity.currency, path=f"{party.path}party_size")
+        found.append(Assessed(party, session, offer, tuple(wrong), None if wrong else quote))
     return found
+
+
+def too_much_money(amount_minor: int, currency: str, *, path: str) -> list[FieldError]:
+    """Return the error of what comes to more than can be written, or nothing."""
+    if amount_minor <= MOST_MINOR:
+        return []
+    words = f"That comes to more than can be booked together: {money_text(MOST_MINOR, currency)} at most."
+    return [FieldError(path, "too_much_money", words)]
 
 
 def agreed(assessed: Sequence[Assessed]) -> Sequence[Assessed]:

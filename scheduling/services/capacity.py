@@ -18,7 +18,7 @@ from functools import partial
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from django.db import IntegrityError, connection, transaction
+from django.db import DataError, IntegrityError, connection, transaction
 from psycopg.errors import NotNullViolation, UniqueViolation
 
 from config.kit.idempotency import Claim
@@ -156,6 +156,8 @@ def hold_places(
         with transaction.atomic() if connection.in_atomic_block else nullcontext(), connection.cursor() as cursor:
             cursor.execute(PLAIN_HOLD, values)
             row = cursor.fetchone()
+    except DataError as error:  # more money than a column holds
+        raise SlowPath from error
     except IntegrityError as error:
         if isinstance(error.__cause__, UniqueViolation):
             raise KeyTaken from error

@@ -69,6 +69,15 @@ def test_a_wrong_voucher_is_refused_in_words(sign_in: SignIn, wrong: dict[str, s
     assert not Voucher.objects.exists()
 
 
+def test_a_voucher_of_a_currency_with_three_decimals_is_worth_no_more_than_we_can_write(sign_in: SignIn) -> None:
+    organization = make_organization(currency="KWD")
+    client, form = sign_in(organization), {"amount": "2147483.648", "currency": "KWD"}
+    assertContains(client.post(list_address(Voucher) + "add/", form), "At most KWD", status_code=422)
+    assert not Voucher.objects.exists()
+    client.post(list_address(Voucher) + "add/", {**form, "amount": "2147483.647"})
+    assert Voucher.objects.get().balance_minor == 2**31 - 1
+
+
 def test_a_voucher_and_a_promo_code_are_ended_by_those_who_may(sign_in: SignIn) -> None:
     organization = make_organization()
     rows: tuple[tuple[Model, str], ...] = (
