@@ -76,6 +76,12 @@ def make_extra(activity: Activity, **overrides: Any) -> Extra:
     return Extra.objects.create(organization_id=activity.organization_id, activity=activity, **{**plain, **overrides})
 
 
+def until(hour: int, *, days: int) -> timedelta:
+    """Return how long it is to an hour by UTC in so many days, so that two of them are in one day at any time."""
+    now = database_now()
+    return now.replace(hour=hour, minute=0, second=0, microsecond=0) + timedelta(days=days) - now
+
+
 def make_session(
     activity: Activity | None = None,
     *,

@@ -13,10 +13,10 @@ from django.urls import URLPattern, path
 
 from bookings.reports import CancellationReport, Figures, report_cancellations
 from config.kit.admin import AskingMay, ShownAdmin
-from config.kit.clock import database_now
 from config.kit.display import money_text
 from config.tenants.models import Organization
 from config.tenants.scoping import may, within
+from scheduling.today import latest_today
 
 KIND, RIGHT = "bookings.booking", "view_cancellations"
 USUAL = timedelta(days=29)  # with today, thirty days
@@ -75,7 +75,7 @@ class CancellationPages(Page):
         organizations = list(within(request, Organization.objects.order_by("name", "id"), KIND, RIGHT))
         form, report = None, None
         if organizations:
-            form = SpanForm(request.GET.dict(), organizations=organizations, today=database_now().date())
+            form = SpanForm(request.GET.dict(), organizations=organizations, today=latest_today(organizations))
         if form and form.is_valid():
             span = form.cleaned_data
             report = report_cancellations(

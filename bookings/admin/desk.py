@@ -13,7 +13,6 @@ from bookings.models import Booking
 from bookings.services import checkout
 from bookings.services.checkout import Contact, Terms, Wanted
 from bookings.services.duplicates import DuplicateBooking
-from config.kit.clock import database_now
 from config.kit.refusals import Refusal
 from config.kit.visitors import staff_actor
 from config.tenants.scoping import may, within
@@ -23,6 +22,7 @@ from scheduling import pages
 from scheduling.forms import PartyForm
 from scheduling.models import Activity
 from scheduling.services.assessing import NotEnoughPlaces, Party
+from scheduling.today import latest_today
 
 KIND = "bookings.booking"
 OVERBOOK = "overbook_sessions"  # the right
@@ -38,7 +38,7 @@ class DayForm(forms.Form):
     )
 
     def __init__(self, data: QueryDict | None, *, activities: QuerySet[Activity]) -> None:
-        super().__init__(data, initial={"day": database_now().date()})
+        super().__init__(data, initial={"day": latest_today(activities.values("organization"))})
         choice = self.fields["activity"]
         choice.queryset = activities  # type: ignore[attr-defined]
         choice.label_from_instance = lambda activity: f"{activity.name} ({activity.organization})"  # type: ignore[attr-defined]

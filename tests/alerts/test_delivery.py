@@ -109,7 +109,8 @@ def test_a_message_says_what_its_fact_says_though_more_has_happened_since(provid
     for target in days[1:]:
         changes.move_line(line_id=booking.lines.get().id, session_id=target.id, actor=STAFF, reason_code="asked")
     assert tell() == 3
-    named = [f"{day.starts_at.day} {day.starts_at:%B %Y}" for day in days]
+    there = [day.starts_at.astimezone(day.activity.venue.zone) for day in days]
+    named = [f"{starts.day} {starts:%B %Y}" for starts in there]
     moved = [mail["subject"] for mail in mails(provider) if mail["subject"].startswith("Moved")]
     assert [any(name in title for title in moved) for name in named] == [False, True, True]
 

@@ -28,7 +28,8 @@ def get(client: Client, path: str, **headers: str) -> Any:
 
 
 def next_month() -> date:
-    return (database_now().date().replace(day=1) + timedelta(days=40)).replace(day=1)
+    tomorrow = database_now().date() + timedelta(days=1)  # at some venues it is that already
+    return (tomorrow.replace(day=1) + timedelta(days=40)).replace(day=1)
 
 
 def at(activity: Activity, day: date, hour: int, **more: Any) -> Session:

@@ -211,7 +211,7 @@ def test_a_rehearsal_lists_every_booking_that_is_touched_and_changes_nothing() -
 def test_times_that_do_not_exist_or_come_twice_are_told() -> None:
     venue = make_venue(timezone="Europe/London")
     activity = make_running(rules(startTime="00:30", endTime="03:30", slotInterval=60), venue=venue)
-    spring, autumn = date(2027, 3, 28), date(2027, 10, 31)
+    spring, autumn = date(2095, 3, 27), date(2095, 10, 30)  # the last Sundays of March and October
     openings = [
         rehearse(activity, "timetable", {"rules": rules(startTime="00:30", endTime="03:30", slotInterval=60),
                  "effective_from": day.isoformat(), "effective_to": (day + DAY).isoformat()})
@@ -222,8 +222,8 @@ def test_times_that_do_not_exist_or_come_twice_are_told() -> None:
     change = rehearse(activity, "timetable", {
         "rules": rules(startTime="00:30", endTime="03:30", slotInterval=60), "effective_from": spring.isoformat(),
     })  # fmt: skip
-    assert change.effects["skipped"] == [{"date": "2027-03-28", "time": "01:30"}]
-    assert change.effects["doubled"] == [{"starts_at": "2027-10-31T00:30:00+00:00"}]
+    assert change.effects["skipped"] == [{"date": "2095-03-27", "time": "01:30"}]
+    assert change.effects["doubled"] == [{"starts_at": "2095-10-30T00:30:00+00:00"}]
 
 
 # Apply: exactly that, or not at all ---------------------------------------------------------------------------------

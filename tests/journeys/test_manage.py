@@ -1,7 +1,6 @@
 """A customer changes a booking in a real browser, on a phone: sees what it comes to, then does it."""
 
 from collections.abc import Iterator
-from datetime import timedelta
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -12,13 +11,12 @@ from bookings.services import session_closure, transfers
 from bookings.transfer_links import offer_token
 from config.kit.facts import Actor, ActorKind
 from scheduling.models import Session
-from tests.factories import CUSTOMER, book, make_activity, make_session, make_unit, stranger
+from tests.factories import CUSTOMER, book, make_activity, make_session, make_unit, stranger, until
 from tests.journeys.test_booking import PHONE, follow, no_sideways_scroll, phone, violations
 
 __all__ = ["phone"]
 pytestmark = pytest.mark.journey
 
-SOON = timedelta(days=3)
 DESK = Actor(kind=ActorKind.STAFF, channel="admin", detail={"note": "storm"})
 
 
@@ -26,12 +24,12 @@ DESK = Actor(kind=ActorKind.STAFF, channel="admin", detail={"note": "storm"})
 def session(live_site: str) -> Session:
     activity = make_activity(price_minor=1500, change_fee_minor=200, cancel_fee_percent=10, name="Archery")
     make_unit(activity, name="Child", price_minor=750)
-    return make_session(activity, capacity=6, starts_in=SOON)
+    return make_session(activity, capacity=6, starts_in=until(10, days=3))
 
 
 @pytest.fixture
 def later(session: Session) -> Session:
-    return make_session(session.activity, capacity=6, starts_in=SOON + timedelta(hours=1), price_minor=1800)
+    return make_session(session.activity, capacity=6, starts_in=until(11, days=3), price_minor=1800)
 
 
 @pytest.fixture
@@ -140,7 +138,7 @@ def test_every_page_and_state_is_accessible_and_fits_a_small_phone(
     over.goto(link)
     found["an offer that is over"] = violations(over)
     over.close()
-    several = book(later, make_session(later.activity, starts_in=SOON + timedelta(days=2)))
+    several = book(later, make_session(later.activity, starts_in=until(10, days=5)))
     open_booking(phone, several)
     follow(phone, phone.get_by_role("link", name="Cancel", exact=True))
     look("choice")

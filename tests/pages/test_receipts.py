@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import unicodedata
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.db import transaction
@@ -29,7 +30,7 @@ def test_a_receipt_names_every_payment_and_refund_with_its_day_on_the_page_and_i
     here = come_in(client, booking)
     file = client.get(f"{here}receipt.pdf")
     assert (file["Content-Type"], file.content[:5]) == ("application/pdf", b"%PDF-")
-    day = f"{database_now():%-d %B %Y}"
+    day = f"{database_now().astimezone(ZoneInfo('Europe/London')):%-d %B %Y}"
     for words in (text(client.get(f"{here}receipt/")), Pdf(file.content).words):
         assert f"Receipt for booking {booking.number}" in words
         assert "Zoë Señoría €uro" in words
