@@ -147,18 +147,18 @@ class ActivityForm(LenientForm):
 
     class Meta:
         labels = {
-            "deposit_percent": "deposit, in percent",
-            "balance_days": "the rest is due so many days before",
-            "customers_may_change": "customers may change the time, and how many come",
-            "change_until_minutes": "until so many minutes before the start",
-            "change_fee_minor": "fee for another time, in pence or cents",
-            "customers_may_transfer": "customers may hand a booking over",
-            "customers_may_cancel": "customers may cancel",
-            "cancel_until_minutes": "in good time: so many minutes before the start",
-            "cancel_fee_percent": "kept of the price in good time, in percent",
-            "late_cancel_fee_percent": "kept of the price later, in percent",
-            "waitlist_open": "waiting list",
-            "offer_minutes": "a free place is kept for whoever's turn it is, in minutes",
+            "deposit_percent": "Deposit, in percent",
+            "balance_days": "The rest is due so many days before",
+            "customers_may_change": "Customers may change the time, and how many come",
+            "change_until_minutes": "Until so many minutes before the start",
+            "change_fee_minor": "Fee for another time, in pence or cents",
+            "customers_may_transfer": "Customers may hand a booking over",
+            "customers_may_cancel": "Customers may cancel",
+            "cancel_until_minutes": "In good time: so many minutes before the start",
+            "cancel_fee_percent": "Kept of the price in good time, in percent",
+            "late_cancel_fee_percent": "Kept of the price later, in percent",
+            "waitlist_open": "Waiting list",
+            "offer_minutes": "A free place is kept for whoever's turn it is, in minutes",
         }
         help_texts = {
             "deposit_percent": "Of the price, to be paid online at once. Empty: all of it.",

@@ -69,11 +69,11 @@ class OrganizationForm(AnyModelForm):
 
     class Meta:
         labels = {
-            "language": "language of letters",
-            "reminder_hours": "reminder, in hours before the start",
-            "consent_under_age": "consent of an adult is asked for below the age of",
-            "retention_days": "personal data is kept for, in days after the last session",
-            "outcome_policy": "of whom nobody has said anything",
+            "language": "Language of letters",
+            "reminder_hours": "Reminder, in hours before the start",
+            "consent_under_age": "Consent of an adult is asked for below the age of",
+            "retention_days": "Personal data is kept for, in days after the last session",
+            "outcome_policy": "Of whom nobody has said anything",
         }
         help_texts = {
             "reminder_hours": "0: no reminder.",
@@ -118,7 +118,7 @@ class OrganizationAdmin(ByRole, KeptAdmin):
         ("Money", {"fields": ("currency", "other_currencies")}),
         ("Customers", {"fields": ("language", "reminder_hours", "consent_under_age", "retention_days")}),
         ("At a session's end", {"fields": ("outcome_policy",)}),
-        ("What happened", {"fields": ("story",)}),
+        ("What happened", {"description": "Times in UTC.", "fields": ("story",)}),
     )
     list_display = ("name", "slug", "currency", "status")
     list_filter = ("status",)
