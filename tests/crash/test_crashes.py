@@ -155,11 +155,11 @@ def everything() -> dict[str, list[dict[str, object]]]:
 
 
 def wait_for_the_dead(admin_sql: RunSql) -> None:
-    """Wait until the server has noticed that nobody is there any more, and rolled back."""
-    for _ in range(200):
+    """Wait until the server has noticed that nobody is there any more, and rolled back; its own workers may go on."""
+    for _ in range(2000):
         if admin_sql(
             "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND xact_start IS NOT NULL"
-            " AND pid <> pg_backend_pid()"
+            " AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
         ) == [(0,)]:
             return
         time.sleep(0.01)

@@ -194,7 +194,7 @@ def test_while_a_slow_bank_is_asked_nothing_is_open_and_nothing_is_locked(
     sleep(0.1)
     open_now = admin_sql(
         "SELECT state, query FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
-        " AND (state LIKE 'idle in transaction%%' OR xact_start IS NOT NULL)"
+        " AND (state LIKE 'idle in transaction%%' OR xact_start IS NOT NULL) AND backend_type = 'client backend'"
     )
     with transaction.atomic():
         Payment.objects.select_for_update(nowait=True).get(id=payment.id)

@@ -24,9 +24,11 @@ from tests.payments.scenes import make_account, sessions_at
 
 HANGS_SECONDS = 120
 HELD = """SELECT state, query FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()
+    AND backend_type = 'client backend'
     AND (state LIKE 'idle in transaction%%' OR (xact_start IS NOT NULL AND state <> 'active'))"""
 LOCKS = """SELECT relation::regclass::text, mode FROM pg_locks JOIN pg_stat_activity USING (pid)
     WHERE datname = current_database() AND pid <> pg_backend_pid() AND relation IS NOT NULL
+    AND backend_type = 'client backend'
     AND mode <> 'AccessShareLock'"""
 
 

@@ -98,6 +98,9 @@ def test_the_connection_to_the_database_is_given_back(realtime: Realtime, admin_
     session = factories.make_session()
     with realtime.events(f"activity={session.activity_id}") as reader:
         reader.next()
-        count = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        count = (
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            " AND backend_type = 'client backend'"
+        )
         connection.close()
         assert wait_until(lambda: admin_sql(count) == [(0,)], seconds=10)
