@@ -3,10 +3,8 @@
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from bookings.policies import Act, Situation, deadline
+from bookings.policies import HUNDRED, Act, Situation, deadline
 from config.kit.display import clock_text, day_text, money_text
-
-HUNDRED = 100
 
 
 def terms_in_words(situation: Situation, *, zone: ZoneInfo, currency: str, price_minor: int) -> str:

@@ -1,7 +1,6 @@
 """What happened to an organization as a whole, in plain words, read from the facts."""
 
 from collections.abc import Mapping
-from datetime import UTC
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -36,7 +35,7 @@ NAMED = ("account_ref", "code", "prefix", "role", "name")  # what tells people w
 def timeline_of_organization(organization: Organization) -> list[Entry]:
     """Return the newest of what happened to it, in order; times are UTC."""
     rows = OrganizationEvent.objects.filter(organization=organization).order_by("-seq")[:MOST]
-    return entries(list(rows)[::-1], ZoneInfo(str(UTC)), WORDS, note=_note)
+    return entries(list(rows)[::-1], ZoneInfo("UTC"), WORDS, note=_note)
 
 
 def _note(event: OrganizationEvent) -> str:

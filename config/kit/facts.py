@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 from uuid import UUID
 
-from django.db import models
+from django.db import connection, models, transaction
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.migrations.operations.base import Operation
 from django.db.migrations.state import ProjectState
@@ -111,7 +111,12 @@ def append_fact(
     from_status: str = "", to_status: str = "", reason_code: str = "", before: Mapping[str, Any] | None = None,
     after: Mapping[str, Any] | None = None, **subject: Any,
 ) -> AnyFact:  # fmt: skip
-    """Append a fact to its subject's chain; what is personal goes beside it, under a salted digest."""
+    """Append a fact to its subject's chain; what is personal goes beside it, under a salted digest.
+
+    In the transaction of what it says: alone it would tell what may never come to be.
+    """
+    if not connection.in_atomic_block:
+        raise transaction.TransactionManagementError("A fact is written in the transaction of what it says.")
     salt = secrets.token_hex(16) if actor.detail else ""
     fact = facts._default_manager.create(
         organization_id=organization_id, kind=kind, from_status=from_status, to_status=to_status,

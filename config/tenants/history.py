@@ -4,8 +4,6 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from django.db import connection, transaction
-
 from config.kit.facts import Actor, append_fact
 from config.tenants.models import OrganizationEvent, OrganizationEventDetail
 
@@ -18,8 +16,6 @@ def record_organization_event(
 
     The chain's head is the organization's row; it is locked last.
     """
-    if not connection.in_atomic_block:
-        raise transaction.TransactionManagementError("A fact is written in the transaction of what it says.")
     return append_fact(
         OrganizationEvent, OrganizationEventDetail, organization_id=organization_id, actor=actor, kind=kind,
         before=before, after=after,

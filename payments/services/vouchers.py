@@ -173,7 +173,9 @@ def open_voucher(*, voucher_id: UUID, actor: Actor) -> Voucher:
     if not voucher.balance_minor:
         raise VoucherEmpty("Nothing is left on this voucher.", balance_minor=0)
     if voucher.ended_at or is_over:
-        voucher.ended_at, voucher.expires_on = None, _today() + RETURNED_LASTS if is_over else voucher.expires_on
+        voucher.ended_at = None
+        if is_over:
+            voucher.expires_on = _today() + RETURNED_LASTS
         voucher.save(update_fields=["ended_at", "expires_on"])
         _record(voucher, "voucher_opened", actor, expires_on=str(voucher.expires_on or ""))
     return voucher

@@ -6,7 +6,6 @@ from uuid import UUID
 
 from config.kit.facts import Actor, append_fact
 from scheduling.models import ScheduleEvent, ScheduleEventDetail
-from scheduling.services.capacity import require_transaction
 
 
 def record_schedule_event(
@@ -17,7 +16,6 @@ def record_schedule_event(
 
     A reason in staff's words goes into `actor.detail["note"]`, which can be erased.
     """
-    require_transaction()
     return append_fact(
         ScheduleEvent, ScheduleEventDetail, organization_id=organization_id, activity_id=activity_id,
         session_id=session_id, actor=actor, kind=kind, reason_code=reason_code, before=before, after=after,
